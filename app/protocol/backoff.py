@@ -1,0 +1,38 @@
+"""How long to wait before each attempt to reconnect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+
+class ReconnectLimits(Protocol):
+    """The fields of AcpConnectionConfiguration that bound reconnecting; delays are milliseconds."""
+
+    @property
+    def reconnect_delay(self) -> int:
+        """Ceiling of the first delay."""
+
+    @property
+    def max_reconnect_delay(self) -> int:
+        """Ceiling of every delay."""
+
+    @property
+    def max_reconnect_attempts(self) -> int:
+        """How often to try."""
+
+
+def delays(limits: ReconnectLimits, random: Random) -> Iterator[float]:
+    """Yield one delay in seconds per attempt: exponential backoff with full jitter.
+
+    Full jitter, a uniform draw from zero to the ceiling, spreads the reconnects of containers that dropped
+    together more evenly than a jitter around the ceiling does, for the same load.
+    """
+    ceiling = limits.reconnect_delay
+    for _ in range(limits.max_reconnect_attempts):
+        ceiling = min(ceiling, limits.max_reconnect_delay)
+        yield random.uniform(0, ceiling) / 1000
+        ceiling *= 2

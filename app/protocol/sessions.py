@@ -1,0 +1,59 @@
+"""Which caller a session belongs to, and updates that come before anybody knows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+MAX_SESSIONS: Final = 10_000
+"""Sessions remembered for a container; the one unused for longest is forgotten first (2 MB when full)."""
+MAX_HELD: Final = 64
+"""Texts kept back while sessions are being created; agents send one to three before their answer."""
+MAX_HELD_LENGTH: Final = 16 * 1024 * 1024
+"""Characters kept back in all: the largest frame that is accepted still fits."""
+
+
+class Sessions:
+    """Owners of sessions by session id."""
+
+    def __init__(self) -> None:
+        self._owners: OrderedDict[str, str] = OrderedDict()
+
+    def owner(self, session_id: str) -> str | None:
+        """Return the key of the caller that the session belongs to, which may be gone by now."""
+        if session_id not in self._owners:
+            return None
+        self._owners.move_to_end(session_id)
+        return self._owners[session_id]
+
+    def give(self, session_id: str, key: str) -> None:
+        """Let a session belong to a caller from now on."""
+        self._owners[session_id] = key
+        self._owners.move_to_end(session_id)
+        if len(self._owners) > MAX_SESSIONS:
+            self._owners.popitem(last=False)
+
+
+class HeldBack:
+    """Texts for sessions of which no caller has heard yet: the answer that names them is still to come."""
+
+    def __init__(self) -> None:
+        self._texts: list[tuple[str, str]] = []
+
+    def hold(self, session_id: str, text: str) -> bool:
+        """Keep a text back; False if there is no room left."""
+        length = sum(len(held) for _, held in self._texts) + len(text)
+        if len(self._texts) >= MAX_HELD or length > MAX_HELD_LENGTH:
+            return False
+        self._texts.append((session_id, text))
+        return True
+
+    def release(self, session_id: str) -> list[str]:
+        """Take out the texts of a session, in their order."""
+        released = [text for held, text in self._texts if held == session_id]
+        self._texts = [(held, text) for held, text in self._texts if held != session_id]
+        return released
+
+    def clear(self) -> None:
+        """Drop all texts: no answer is awaited any more that could name their sessions."""
+        self._texts.clear()
