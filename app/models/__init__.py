@@ -1,0 +1,33 @@
+"""The entities, one a file, with the data model's names in snake_case."""
+
+from __future__ import annotations
+
+from app.models.access import CallerToken, Role, User
+from app.models.acp_connection import AcpConnection, AcpConnectionTransition
+from app.models.acp_connection_configuration import AcpConnectionConfiguration
+from app.models.acp_message import AcpMessage
+from app.models.audit_event import AuditEvent
+from app.models.base import Base, new_id
+from app.models.container import Container
+from app.models.container_session import ContainerSession
+from app.models.gateway import ContainerLease, Gateway
+from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
+
+__all__ = [
+    "AcpConnection",
+    "AcpConnectionConfiguration",
+    "AcpConnectionTransition",
+    "AcpMessage",
+    "AuditEvent",
+    "Base",
+    "CallerToken",
+    "Container",
+    "ContainerLease",
+    "ContainerSession",
+    "Gateway",
+    "ProtocolMigration",
+    "ProtocolMigrationStep",
+    "Role",
+    "User",
+    "new_id",
+]

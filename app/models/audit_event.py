@@ -1,0 +1,28 @@
+"""AuditEvent: who changed what, when, why, before and after (DESIGN, promise 6). Append-only."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped
+
+from app.models.base import Base, CreatedAt, Id
+
+
+class AuditEvent(Base):
+    """One change, written in the change's own transaction."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (Index("ix_audit_event_subject", "subject_type", "subject_id", "id"),)
+
+    id: Mapped[Id]
+    at: Mapped[CreatedAt]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject_type: Mapped[str]
+    subject_id: Mapped[uuid.UUID]
+    reason: Mapped[str | None]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]

@@ -1,0 +1,40 @@
+"""Gateways and their leases: who may write for a container now (reliability: one active connection)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from sqlalchemy import BigInteger, ForeignKey, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import HOT_ROWS, Base, CreatedAt, Id
+
+
+class Gateway(Base):
+    """A running gateway process, alive while its heartbeat is."""
+
+    __tablename__ = "gateway"
+
+    id: Mapped[Id]
+    address: Mapped[str]
+    version: Mapped[str]
+    started_at: Mapped[CreatedAt]
+    heartbeat_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class ContainerLease(Base):
+    """The right to dial a container and to write its records, until `expires_at` by the database's clock.
+
+    `epoch` grows with every change of holder; a batch of records is committed only under its own epoch.
+    """
+
+    __tablename__ = "container_lease"
+    __table_args__ = HOT_ROWS
+
+    container_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("container.id", ondelete="CASCADE"), primary_key=True
+    )
+    gateway_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("gateway.id", ondelete="SET NULL"))
+    epoch: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    expires_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

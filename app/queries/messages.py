@@ -1,0 +1,126 @@
+"""Records: the latest of a connection or container, what came after a cursor, one with its pair.
+
+A record's id is the cursor everywhere: ids are UUIDv7 in the order of committing, for one gateway writes a
+container's records through one queue.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, true
+from sqlalchemy.orm import aliased
+
+from app.errors import NotFound
+from app.models import AcpConnection, AcpMessage
+from app.protocol.frames import RpcKind
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.orm import Session
+
+RECENT_CONNECTIONS = 100
+"""A container's timeline looks into this many of its latest connections; one lives through its reconnects."""
+
+
+def get(session: Session, message_id: uuid.UUID) -> AcpMessage:
+    """Return a record.
+
+    Raises:
+        NotFound: there is none.
+    """
+    message = session.get(AcpMessage, message_id)
+    if message is None:
+        raise NotFound(f"there is no message {message_id}")
+    return message
+
+
+def counterpart(session: Session, message: AcpMessage) -> AcpMessage | None:
+    """Return the request that a record answers, or the answer to a request."""
+    if message.reply_to is not None:
+        return session.get(AcpMessage, message.reply_to)
+    return session.scalar(select(AcpMessage).where(AcpMessage.reply_to == message.id).limit(1))
+
+
+def of_connection(
+    session: Session,
+    connection_id: uuid.UUID,
+    *,
+    before: uuid.UUID | None = None,
+    after: uuid.UUID | None = None,
+    limit: int = 50,
+) -> Sequence[AcpMessage]:
+    """Return a connection's records, the newest first: the latest, or those next to a cursor."""
+    statement = _beside(AcpMessage.connection_id == connection_id, before, after, limit)
+    return _newest_first(session.scalars(statement).all())
+
+
+def of_container(
+    session: Session,
+    container_id: uuid.UUID,
+    *,
+    before: uuid.UUID | None = None,
+    after: uuid.UUID | None = None,
+    limit: int = 50,
+) -> Sequence[AcpMessage]:
+    """Return a container's records over its connections, as `of_connection` does for one."""
+    connections = (
+        select(AcpConnection.id)
+        .where(AcpConnection.container_id == container_id)
+        .order_by(AcpConnection.id.desc())
+        .limit(RECENT_CONNECTIONS)
+        .subquery()
+    )
+    # A few rows from each connection by the index, then the few of all: never a scan of a long history.
+    each = _beside(AcpMessage.connection_id == connections.c.id, before, after, limit)
+    record = aliased(AcpMessage, each.correlate(connections).lateral())
+    order = record.id.asc() if after is not None else record.id.desc()
+    statement = select(record).select_from(connections).join(record, true()).order_by(order).limit(limit)
+    return _newest_first(session.scalars(statement).all())
+
+
+def _beside(
+    scope: ColumnElement[bool], before: uuid.UUID | None, after: uuid.UUID | None, limit: int
+) -> Select[AcpMessage]:
+    """Select the records of a scope that stand next to a cursor."""
+    statement = select(AcpMessage).where(scope).limit(limit)
+    if after is not None:
+        return statement.where(AcpMessage.id > after).order_by(AcpMessage.id)
+    if before is not None:
+        statement = statement.where(AcpMessage.id < before)
+    return statement.order_by(AcpMessage.id.desc())
+
+
+def _newest_first(records: Sequence[AcpMessage]) -> Sequence[AcpMessage]:
+    return sorted(records, key=attrgetter("id"), reverse=True)
+
+
+def last_seq(session: Session, connection_id: uuid.UUID) -> int:
+    """Return the number of a connection's last record, 0 before the first."""
+    last = (
+        select(AcpMessage.seq).where(AcpMessage.connection_id == connection_id).order_by(AcpMessage.id.desc())
+    )
+    return session.scalar(last.limit(1)) or 0
+
+
+def unanswered(session: Session, connection_id: uuid.UUID, within: int = 10_000) -> Sequence[AcpMessage]:
+    """Return the requests among a connection's last records that no record answers, the oldest first."""
+    answer = aliased(AcpMessage)
+    recent = (
+        select(AcpMessage.id)
+        .where(AcpMessage.connection_id == connection_id)
+        .order_by(AcpMessage.id.desc())
+        .limit(within)
+        .subquery()
+    )
+    return session.scalars(
+        select(AcpMessage)
+        .join(recent, recent.c.id == AcpMessage.id)
+        .where(AcpMessage.rpc_kind == RpcKind.REQUEST)
+        .where(~select(answer.id).where(answer.reply_to == AcpMessage.id).exists())
+        .order_by(AcpMessage.id)
+    ).all()
