@@ -1,0 +1,46 @@
+"""The database's answer in words: a violated constraint becomes an error that names its rule."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+
+from app.errors import Conflict, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.orm import Session
+
+# What two writers can run into although each checked first; the rest is caught by the services' own checks.
+CONFLICTS: Final[Mapping[str, str]] = {
+    "uq_container_name": "a container of this name is registered already",
+    "uq_acp_connection_one_active": "the container has an active connection already",
+    "uq_protocol_migration_one_open": "a protocol migration of this container is under way already",
+    "uq_caller_token_name": "a token of this name exists already",
+    "uq_console_user_email": "a user with this e-mail exists already",
+    "container_protocol_in_use": "the container's session is on ACP; migrate it to HTTP first",
+}
+
+
+@contextmanager
+def enforced(session: Session) -> Iterator[None]:
+    """Flush what was written inside and translate a violated rule.
+
+    Raises:
+        Conflict: something else was there first, or stands in the way.
+        Invalid: a value breaks the rule whose name it carries.
+    """
+    try:
+        with session.begin_nested():
+            yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, psycopg.errors.IntegrityError):
+            raise
+        rule = error.orig.diag.constraint_name or "rule"
+        if rule in CONFLICTS:
+            raise Conflict(CONFLICTS[rule]) from error
+        raise Invalid(rule, error.orig.diag.message_primary or str(error.orig)) from error

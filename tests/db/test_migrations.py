@@ -1,0 +1,137 @@
+"""The migrations: the data model's three in its order, each reversible, and equal to what the models say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from app.models import Base
+from tests.support.catalog import schema, structure
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.db.conftest import Migrations
+
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+
+CONTAINER = (
+    "SELECT id, name, image, endpoint_url, status, labels, owner, created_at, updated_at FROM container"
+)
+SESSION = "SELECT id, container_id, created_at, updated_at FROM container_session"
+
+
+def test_every_step_goes_down_and_up_again(migrations: Migrations) -> None:
+    reached = [schema(migrations.connection)]
+    for revision in REVISIONS:
+        migrations.up(revision)
+        after = schema(migrations.connection)
+        migrations.down()
+        assert schema(migrations.connection) == reached[-1], f"{revision} down"
+        migrations.up(revision)
+        assert schema(migrations.connection) == after != reached[-1], f"{revision} up again"
+        reached.append(after)
+    assert reached[0] == set()
+
+
+def test_all_the_way_down_and_up_again(migrations: Migrations) -> None:
+    migrations.up()
+    newest = schema(migrations.connection)
+    migrations.down("base")
+    assert schema(migrations.connection) == set()
+    migrations.up()
+    assert schema(migrations.connection) == newest
+
+
+def test_the_script_for_administrators_makes_the_same_schema(
+    migrations: Migrations, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    migrations.write_sql()
+    assert schema(migrations.connection) == set()
+    migrations.rows(capsys.readouterr().out)
+    with psycopg.connect(database_url) as migrated:
+        assert schema(migrations.connection) == schema(migrated)
+
+
+def test_what_was_there_before_acp_is_kept(migrations: Migrations) -> None:
+    migrations.up("0001")
+    migrations.rows(
+        "INSERT INTO container (name, image, endpoint_url, status, labels, owner, updated_at) VALUES"
+        " ('a', 'agent:1', 'http://127.0.0.1:1', 'stopped', '{\"team\": \"x\"}', 'ann', '2020-01-01'),"
+        " ('b', '', 'http://127.0.0.1:2', 'running', '{}', '', '2021-01-01')"
+    )
+    migrations.rows("INSERT INTO container_session (container_id) SELECT id FROM container WHERE name = 'a'")
+    containers, (session,) = migrations.rows(CONTAINER), migrations.rows(SESSION)
+    for _ in range(2):
+        migrations.up()
+        assert migrations.rows(CONTAINER) == containers
+        assert session in migrations.rows(SESSION)
+        migrations.down("0001")
+    assert migrations.rows(CONTAINER) == containers
+    assert session in migrations.rows(SESSION)
+
+
+def test_containers_from_before_get_their_session_and_configuration(migrations: Migrations) -> None:
+    migrations.up("0003")
+    migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h'), ('b', 'http://h')")
+    migrations.rows("INSERT INTO container_session (container_id) SELECT id FROM container WHERE name = 'a'")
+    migrations.up("0004")
+    parts = migrations.rows(
+        "SELECT c.name, s.protocol_type, k.reconnect_delay FROM container c"
+        " JOIN container_session s ON s.container_id = c.id"
+        " JOIN acp_connection_configuration k ON k.container_id = c.id ORDER BY c.name"
+    )
+    assert parts == [("a", "http", 1000), ("b", "http", 1000)]
+
+
+def test_records_survive_what_stands_beside_the_model(migrations: Migrations) -> None:
+    """0005 down and up again loses what only it keeps, and nothing of the data model."""
+    migrations.up()
+    migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h')")
+    migrations.rows(
+        "INSERT INTO acp_connection (connection_id, container_id, status, version)"
+        " SELECT 'k', id, 'disconnected', '1.0.0' FROM container"
+    )
+    migrations.rows(
+        "INSERT INTO acp_message (connection_id, direction, message_type, size, payload)"
+        " SELECT id, 'inbound', 'event', 7, '[1, null]' FROM acp_connection"
+    )
+    migrations.rows(
+        "INSERT INTO protocol_migration"
+        " (container_id, from_protocol, to_protocol, completed_at, success, error_message)"
+        " SELECT id, 'http', 'acp', now() + interval '1 s' * n, n > 1, n::text"
+        " FROM container, generate_series(1, 2) n"
+    )
+    migrations.rows(
+        "INSERT INTO protocol_migration (container_id, from_protocol, to_protocol)"
+        " SELECT id, 'acp', 'http' FROM container"
+    )
+    query = "SELECT connection_id, direction, message_type, size, payload, timestamp FROM acp_message"
+    messages = migrations.rows(query)
+    migrations.down("0004")
+    assert migrations.rows(query) == messages
+    migrations.up()
+    assert migrations.rows(query) == messages
+    phases = migrations.rows("SELECT success, phase FROM protocol_migration ORDER BY success")
+    assert phases == [(False, "failed"), (True, "completed"), (None, "pending")]
+
+
+def test_models_and_migrations_agree_for_alembic(database_url: str) -> None:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database_url))
+    options = {"compare_type": True, "compare_server_default": True}
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
+    engine.dispose()
+
+
+def test_models_and_migrations_agree_in_the_catalogs(database_url: str, empty_database_url: str) -> None:
+    """More than Alembic looks at: CHECKs, their names, storage options, what happens on delete."""
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(empty_database_url))
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    with psycopg.connect(database_url) as migrated, psycopg.connect(empty_database_url) as made:
+        assert structure(made) == structure(migrated)

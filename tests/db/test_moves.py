@@ -1,0 +1,121 @@
+"""Every pair of states, legal or not, through SQL and through the services: both know the same moves."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from app.errors import IllegalMove
+from app.models import AcpConnection, ProtocolMigration
+from app.protocol.states import (
+    CONNECTION_MOVES,
+    MIGRATION_MOVES,
+    ConnectionStatus,
+    MigrationPhase,
+    Protocol,
+)
+from app.services import connections, protocol_migrations
+from app.services.protocol_migrations import FINAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from app.models import Container
+
+STATUSES = list(product(ConnectionStatus, repeat=2))
+PHASES = list(product(MigrationPhase, repeat=2))
+
+
+@pytest.mark.parametrize(("current", "target"), STATUSES)
+def test_a_connections_status_in_sql(
+    raw: psycopg.Connection, current: ConnectionStatus, target: ConnectionStatus
+) -> None:
+    raw.execute("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h')")
+    raw.execute(
+        "INSERT INTO acp_connection (connection_id, container_id, status, version)"
+        " SELECT 'k', id, %s, '1.0.0' FROM container",
+        [current],
+    )
+    move = "UPDATE acp_connection SET status = %s RETURNING status"
+    if target in CONNECTION_MOVES[current] or target is current:  # writing the same status is no move
+        assert raw.execute(move, [target]).fetchone() == {"status": target}
+        return
+    with pytest.raises(
+        psycopg.errors.CheckViolation, match=f"cannot go from {current} to {target}"
+    ) as refused:
+        raw.execute(move, [target])
+    assert refused.value.diag.constraint_name == "acp_connection_status_move"
+
+
+@pytest.mark.parametrize(("current", "target"), STATUSES)
+def test_a_connections_status_by_the_service(
+    session: Session,
+    register: Callable[..., Container],
+    current: ConnectionStatus,
+    target: ConnectionStatus,
+) -> None:
+    container = register()
+    connection = AcpConnection(
+        connection_id="k", container_id=container.id, status=current, version="1.0.0", metadata_={}
+    )
+    session.add(connection)
+    if target in CONNECTION_MOVES[current]:
+        connections.move(session, connection, target, "to see")
+        (moved,) = connection.transitions
+        assert (moved.from_status, moved.to_status, moved.reason) == (current, target, "to see")
+        assert connection.error_count == (target is ConnectionStatus.ERROR)
+        assert connection.reconnect_count == (
+            (current, target) == (ConnectionStatus.RECONNECTING, ConnectionStatus.CONNECTED)
+        )
+        return
+    with pytest.raises(IllegalMove, match=f"connection status cannot go from {current} to {target}"):
+        connections.move(session, connection, target, "to see")
+    assert connection.status == current
+    assert connection.transitions == []
+
+
+@pytest.mark.parametrize(("current", "target"), PHASES)
+def test_a_protocol_migrations_phase_in_sql(
+    raw: psycopg.Connection, current: MigrationPhase, target: MigrationPhase
+) -> None:
+    raw.execute("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h')")
+    raw.execute(
+        "INSERT INTO protocol_migration (container_id, from_protocol, to_protocol, phase)"
+        " SELECT id, 'http', 'acp', %s FROM container",
+        [current],
+    )
+    move = "UPDATE protocol_migration SET phase = %s RETURNING phase"
+    if target in MIGRATION_MOVES[current] or target is current:
+        assert raw.execute(move, [target]).fetchone() == {"phase": target}
+        return
+    with pytest.raises(
+        psycopg.errors.CheckViolation, match=f"cannot go from {current} to {target}"
+    ) as refused:
+        raw.execute(move, [target])
+    assert refused.value.diag.constraint_name == "protocol_migration_phase_move"
+
+
+@pytest.mark.parametrize(("current", "target"), PHASES)
+def test_a_protocol_migrations_phase_by_the_service(
+    session: Session, register: Callable[..., Container], current: MigrationPhase, target: MigrationPhase
+) -> None:
+    migration = ProtocolMigration(
+        container_id=register().id, from_protocol=Protocol.HTTP, to_protocol=Protocol.ACP, phase=current
+    )
+    session.add(migration)
+    session.flush()
+    if target in MIGRATION_MOVES[current]:
+        protocol_migrations.advance(session, migration, target, "to see")
+        assert [(step.phase, step.detail) for step in migration.steps] == [(target, "to see")]
+        assert migration.success is FINAL.get(target)
+        assert (migration.completed_at is not None) == (target in FINAL)
+        return
+    with pytest.raises(IllegalMove, match=f"phase cannot go from {current} to {target}"):
+        protocol_migrations.advance(session, migration, target, "to see")
+    assert migration.phase == current
+    assert migration.steps == []
