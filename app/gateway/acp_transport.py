@@ -1,0 +1,139 @@
+"""ACP: JSON-RPC texts over one WebSocket (wire.md, Transport)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import websockets
+from websockets.asyncio.client import connect
+
+from app.errors import DialError, HandshakeRefused
+from app.gateway.causes import plain
+from app.gateway.transport import Ended
+from app.protocol import states
+from app.protocol.endpoints import websocket_url
+from app.protocol.redaction import redact_headers, redact_text
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import AsyncIterator
+
+    from websockets.asyncio.client import ClientConnection
+
+    from app.gateway.address import Address
+
+OPEN_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 2.0
+LARGEST_FRAME: Final = 16 * 1024 * 1024
+"""Bytes of a frame, decompressed; a larger one closes the connection with 1009."""
+CONNECTION_ID_HEADER: Final = "Acp-Connection-Id"
+
+
+class _Connect(connect):
+    """A dial that follows no redirect: the address that was checked is the one to be dialled."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class AcpTransport:
+    """An open WebSocket."""
+
+    protocol = states.Protocol.ACP
+
+    def __init__(self, socket: ClientConnection, url: str) -> None:
+        self._socket = socket
+        self.ended: Ended | None = None
+        response = socket.response
+        headers = dict(response.headers.raw_items()) if response else {}
+        self.peer_id: str | None = _opaque(headers, CONNECTION_ID_HEADER)
+        self.opened: dict[str, object] = {
+            "transport": "websocket",
+            "url": url,
+            "status": response.status_code if response else None,
+            "headers": redact_headers(headers),
+        }
+
+    async def frames(self) -> AsyncIterator[str]:
+        """Yield text frames; binary ones are ignored (wire.md)."""
+        try:
+            while True:
+                data = await self._socket.recv()
+                if isinstance(data, str):
+                    yield data
+        except websockets.ConnectionClosed as closed:
+            self.ended = _ended(closed)
+
+    async def send(self, text: str, message_id: uuid.UUID) -> None:  # noqa: ARG002 - the interface's
+        try:
+            await self._socket.send(text)
+        except websockets.ConnectionClosed as closed:
+            self.ended = self.ended or _ended(closed)
+
+    async def ping(self) -> float:
+        """Return once the pong is there (RFC 6455, section 5.5.3), or the socket is closed."""
+        sent = time.monotonic()
+        try:
+            await (await self._socket.ping())
+        except websockets.ConnectionClosed as closed:
+            raise TimeoutError(str(closed)) from closed
+        return time.monotonic() - sent
+
+    async def close(self, reason: str) -> None:
+        await self._socket.close(1000, reason.encode()[:120].decode(errors="ignore"))
+
+
+async def open_acp(address: Address, acp_path: str, *, compression: bool) -> AcpTransport:
+    """Open a WebSocket to an address that has been checked.
+
+    Raises:
+        DialError: nobody answers there, or not in time.
+        HandshakeRefused: what answers does not speak WebSocket at this path.
+    """
+    url = websocket_url(address.endpoint, acp_path)
+    options: dict[str, Any] = {"ssl": address.tls, "server_hostname": address.endpoint.host}
+    try:
+        socket = await _Connect(
+            url,
+            host=address.ip,
+            port=address.endpoint.port,
+            additional_headers=address.headers,
+            compression="deflate" if compression else None,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            ping_interval=None,  # keep-alive is the link's, with the container's own intervals
+            max_size=LARGEST_FRAME,
+            proxy=None,
+            user_agent_header="LumiLink-ACP-Console",
+            **(options if address.tls else {}),
+        )
+    except websockets.InvalidStatus as error:
+        raise HandshakeRefused(
+            f"{url} answered with HTTP {error.response.status_code} instead of a WebSocket"
+        ) from error
+    except (websockets.InvalidHandshake, websockets.InvalidMessage) as error:
+        raise HandshakeRefused(f"{url} does not speak WebSocket: {redact_text(str(error))}") from error
+    except TimeoutError as error:
+        raise DialError(f"{url} did not answer within {OPEN_SECONDS:.0f} s") from error
+    except OSError as error:
+        raise DialError(f"{url}: {plain(error)}") from error
+    return AcpTransport(socket, url)
+
+
+def _ended(closed: websockets.ConnectionClosed) -> Ended:
+    """Read who began the close, and how, from what was received and sent (RFC 6455, section 7.1)."""
+    if closed.rcvd is None and closed.sent is None:
+        return Ended("the connection broke without a close frame", "network", 1006)
+    by_peer = closed.rcvd is not None and (closed.rcvd_then_sent or closed.sent is None)
+    frame = closed.rcvd if by_peer else closed.sent
+    if frame is None:  # closed by us, and never confirmed
+        return Ended("the connection broke without a close frame", "network", 1006)
+    return Ended(
+        redact_text(frame.reason) or f"closed with {frame.code}", "peer" if by_peer else "us", frame.code
+    )
+
+
+def _opaque(headers: dict[str, str], name: str) -> str | None:
+    found = next((value for key, value in headers.items() if key.lower() == name.lower()), None)
+    return found[:200] if found else None

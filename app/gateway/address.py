@@ -1,0 +1,127 @@
+"""Where a dial goes: the endpoint resolved, every address checked, and what keeps the connection safe."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+import ssl
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from app.errors import DialError, EndpointRefused
+from app.gateway.causes import plain
+from app.protocol.endpoints import check_address, check_encryption, parse_endpoint
+from app.protocol.states import EncryptionLevel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.config import Settings
+    from app.protocol.endpoints import Endpoint
+
+LARGEST_CREDENTIAL: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A checked target: `ip` is dialled, `endpoint` stays the name that TLS and `Host` are about."""
+
+    endpoint: Endpoint
+    ip: str
+    tls: ssl.SSLContext | None
+    headers: dict[str, str]
+
+    @property
+    def dialled(self) -> Endpoint:
+        """The endpoint with the checked address in the name's place."""
+        return msgspec.structs.replace(self.endpoint, host=self.ip)
+
+
+async def find(
+    endpoint_url: str, level: EncryptionLevel, credential: str | None, settings: Settings
+) -> Address:
+    """Resolve and check a container's endpoint before a dial.
+
+    All addresses of a name must pass, for the next look-up could return another of them. The credential is
+    read last, for a target that has passed.
+
+    Raises:
+        EndpointRefused: the address or its protection is not allowed.
+        DialError: the name cannot be resolved, or the credential not be read.
+    """
+    endpoint = parse_endpoint(endpoint_url)
+    addresses = await _resolve(endpoint)
+    for ip in addresses:
+        check_address(ip, settings.allowed_networks)
+    trusted = all(_is_in(ip, settings) for ip in addresses)
+    check_encryption(level, endpoint, trusted=trusted)
+    address = Address(endpoint, addresses[0], _tls(level, settings) if endpoint.encrypted else None, {})
+    if credential is None:
+        return address
+    secret = await asyncio.to_thread(_credential, credential, settings)
+    return replace(address, headers={"Authorization": f"Bearer {secret}"})
+
+
+async def _resolve(endpoint: Endpoint) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            endpoint.host, endpoint.port, type=socket.SOCK_STREAM
+        )
+    except OSError as error:
+        raise DialError(f"{endpoint.host} cannot be resolved: {plain(error)}") from error
+    return [str(address[0]) for *_, address in found]
+
+
+def _is_in(ip: str, settings: Settings) -> bool:
+    address = ipaddress.ip_address(ip)
+    return address.is_loopback or any(
+        address.version == network.version and address in network for network in settings.trusted_networks
+    )
+
+
+def _tls(level: EncryptionLevel, settings: Settings) -> ssl.SSLContext:
+    """Return a context that verifies chain and name: TLS 1.2 or newer, at level high 1.3 and our own."""
+    context = ssl.create_default_context(cafile=settings.tls_ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if level is EncryptionLevel.HIGH:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        if settings.tls_client_cert is None or settings.tls_client_key is None:
+            raise EndpointRefused(
+                "encryption level high needs a client certificate: set CONSOLE_TLS_CLIENT_CERT and _KEY"
+            )
+        context.load_cert_chain(settings.tls_client_cert, settings.tls_client_key)
+    return context
+
+
+def _credential(reference: str, settings: Settings) -> str:
+    """Read the secret that a reference names: an allowed variable, or a file in the folder."""
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if name not in settings.credential_names:
+            raise EndpointRefused(f"the credential {reference} is not allowed by CONSOLE_CREDENTIAL_NAMES")
+        secret = os.environ.get(name, "")
+    else:
+        secret = _read(name, settings.credential_dir)
+    secret = secret.strip()
+    if not secret:
+        raise DialError(f"the credential {reference} is empty")
+    if not (secret.isascii() and secret.isprintable()):  # or it would end the header that it is sent in
+        raise DialError(f"the credential {reference} must be one line of printable ASCII")
+    return secret
+
+
+def _read(name: str, folder: Path | None) -> str:
+    if folder is None:
+        raise EndpointRefused("file: credentials need CONSOLE_CREDENTIAL_DIR")
+    path = (folder / name).resolve()
+    if path.parent != folder.resolve():
+        raise EndpointRefused(f"the credential file:{name} is outside the folder of credentials")
+    try:
+        with path.open() as file:
+            return file.read(LARGEST_CREDENTIAL)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DialError(f"the credential file:{name} cannot be read: {type(error).__name__}") from error

@@ -1,0 +1,98 @@
+"""Tells the web which timelines have grown: one NOTIFY for many records, in a small transaction of its own.
+
+NOTIFY makes commits wait for each other, so it has no place in the recorder's transactions. What gathers
+while one is under way goes out with the next. `last_active` is kept up here too, at most once a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from app.gateway.rows import CONNECTION_ID
+from app.services.doorbell import FACTS
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+    from psycopg import AsyncConnection
+
+    from app.gateway.batch import Entry
+    from app.gateway.database import Database
+
+log = logging.getLogger(__name__)
+
+TOUCH_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 0.5
+LINES: Final = 80
+"""Lines in one payload: 82 bytes each, and PostgreSQL takes 8000."""
+
+Grown = tuple["uuid.UUID", "uuid.UUID"]
+
+
+class Announcer:
+    """Gathers (container, connection) pairs and rings for them; `run` is its worker."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: AsyncConnection[Any] | None = None
+        self._grown: set[Grown] = set()
+        self._touched: dict[uuid.UUID, float] = {}
+        self._wake = asyncio.Event()
+
+    def committed(self, entries: Sequence[Entry]) -> None:
+        """Note which timelines a committed batch has made longer."""
+        self._grown.update((each.lease.container_id, each.row[CONNECTION_ID]) for each in entries if each.row)
+        if self._grown:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Ring for ever; while the database is away, keep what there is to ring for."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                grown, self._grown = self._grown, set()
+                await self._announce(grown)
+        finally:
+            await self._disconnect()
+
+    async def _announce(self, grown: set[Grown]) -> None:
+        try:
+            self._connection = self._connection or await self._database.connect()
+            await self._ring(self._connection, sorted(grown))
+        except psycopg.OperationalError as error:
+            log.warning("Could not announce %d timelines: %s", len(grown), str(error).strip())
+            self._grown |= grown
+            self._wake.set()
+            await self._disconnect()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+    async def _ring(self, connection: AsyncConnection[Any], grown: Sequence[Grown]) -> None:
+        idle = self._untouched({connection_id for _, connection_id in grown})
+        async with connection.transaction():
+            for start in range(0, len(grown), LINES):
+                lines = (f"messages {container} {row}" for container, row in grown[start : start + LINES])
+                await connection.execute("SELECT pg_notify(%s, %s)", (FACTS, "\n".join(lines)))
+            if idle:
+                await connection.execute(
+                    "UPDATE acp_connection SET last_active = now() WHERE id = ANY(%s)", (sorted(idle),)
+                )
+
+    def _untouched(self, connection_ids: set[uuid.UUID]) -> set[uuid.UUID]:
+        """Return those not touched within the last second, and forget the ones that fell silent."""
+        now = time.monotonic()
+        recent = {each: at for each, at in self._touched.items() if now - at < TOUCH_SECONDS}
+        idle = connection_ids - recent.keys()
+        self._touched = recent | dict.fromkeys(idle, now)
+        return idle

@@ -1,0 +1,140 @@
+"""A container's channel: the multiplexer, its callers, and the way of every message through the recorder.
+
+Whatever goes to anybody passes `record`: it is numbered, queued, committed, and only then delivered. Nothing
+in here awaits, so that the order of frames in, records and frames out is one and the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from app.gateway.batch import Entry
+from app.models import new_id
+from app.protocol.frames import RpcKind, parse
+from app.protocol.message import CONTAINER, GATEWAY
+from app.protocol.mux import Multiplexer
+from app.protocol.states import MessageType
+from app.services.configurations import ConfigurationValues
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.gateway.batch import Lease
+    from app.gateway.link import Link
+    from app.gateway.metrics import Metrics
+    from app.gateway.recorder import Recorder
+    from app.gateway.rows import Book
+    from app.protocol.message import Message
+
+
+class Caller(Protocol):
+    """Where a caller's frames go; `put` never waits, and cuts off a caller that cannot keep up."""
+
+    def put(self, text: str) -> None: ...
+
+    def dismiss(self, reason: str) -> None: ...
+
+
+class Channel:
+    """What stays while links come and go.
+
+    `gate` is open unless the container is between two protocols: readers of callers wait there, so that no
+    request meets a half-done switch. `idle` is set while no request of a caller or of the agent is open.
+    """
+
+    def __init__(self, lease: Lease, recorder: Recorder, metrics: Metrics) -> None:
+        self.lease = lease
+        self.mux = new_multiplexer()
+        self.link: Link | None = None
+        self.book: Book | None = None
+        self.configuration = ConfigurationValues()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._callers: dict[str, Caller] = {}
+        self._recorder = recorder
+        self._metrics = metrics
+
+    @property
+    def beat_seconds(self) -> float:
+        """The configured keep-alive interval."""
+        return self.configuration.keep_alive_interval / 1000
+
+    @property
+    def idle_seconds(self) -> float:
+        """The configured idle time-out."""
+        return self.configuration.idle_timeout / 1000
+
+    def join(self, key: str, label: str, caller: Caller) -> None:
+        """Let a caller in."""
+        self._callers[key] = caller
+        self.mux.join(key, label)
+
+    def leave(self, key: str) -> None:
+        """Let a caller go; what it still owed the agent is answered in its place."""
+        del self._callers[key]
+        self.record(self.mux.leave(key))
+
+    def dismiss(self, reason: str) -> None:
+        """Send every caller away."""
+        for caller in self._callers.values():
+            caller.dismiss(reason)
+
+    async def from_caller(self, key: str, text: str) -> None:
+        """Take a frame from a caller, once there is room for it; a request waits for a switch under way.
+
+        What is not a request passes the gate, so that open requests can be answered, cancelled and drained.
+        """
+        await self._recorder.ready()
+        if not self.gate.is_set() and parse(text).kind is RpcKind.REQUEST:
+            await self.gate.wait()
+        self.record(self.mux.from_caller(key, text))
+
+    async def room(self) -> None:
+        """Wait until the recorder can take another frame."""
+        await self._recorder.ready()
+
+    def offline(self, reason: str) -> None:
+        """Let go of the link: open requests are unanswered, further ones refused with the reason."""
+        self.record(self.mux.offline(reason))
+        self.link = None
+
+    def record(self, messages: Iterable[Message], link: Link | None = None, book: Book | None = None) -> None:
+        """Queue messages for commit and delivery; the link and book are the channel's own if not given."""
+        link, book = link or self.link, book or self.book
+        for message in messages:
+            wanted = book is not None and self._is_recorded(message)
+            row = book.row(message) if book is not None and wanted else None
+            deliver = partial(self._deliver, message, link)
+            self._recorder.append(Entry(self.lease, row, message.frame.size, deliver))
+            self._metrics.message(message, counted=self.configuration.enable_metrics)
+        self._settle()
+
+    def _is_recorded(self, message: Message) -> bool:
+        return self.configuration.enable_status_events or message.message_type is not MessageType.STATUS
+
+    def _settle(self) -> None:
+        if any(asked.asker != GATEWAY for asked in self.mux.open_requests):
+            self.idle.clear()
+        else:
+            self.idle.set()
+
+    def _deliver(self, message: Message, link: Link | None) -> None:
+        for delivery in message.deliveries:
+            if delivery.to == CONTAINER:
+                if link is not None:
+                    link.put(delivery.text, message.id)
+            elif delivery.to == GATEWAY:
+                if link is not None:
+                    link.answered(message)
+            elif delivery.to in self._callers:
+                self._callers[delivery.to].put(delivery.text)
+
+
+def new_multiplexer() -> Multiplexer:
+    """Return a multiplexer on the monotonic clock, with time-ordered ids."""
+    return Multiplexer(clock=time.monotonic, new_id=new_id)

@@ -1,0 +1,144 @@
+"""A container's connection in its gateway's hands: opened, kept alive, lost and ended."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from app.errors import DialError
+from app.gateway import keepalive
+from app.gateway.attempts import Attempts
+from app.gateway.channel import Channel
+from app.gateway.dialer import Dialer
+from app.gateway.ledger import Ledger
+from app.models import AcpConnection
+from app.protocol.states import ConnectionStatus
+from app.queries import connections as stored
+from app.queries import containers
+from app.services import connections, protocol_migrations
+
+if TYPE_CHECKING:
+    import uuid
+
+    from sqlalchemy.orm import Session
+
+    from app.gateway.batch import Lease
+    from app.gateway.context import Context
+    from app.gateway.link import Link
+    from app.gateway.snapshot import Dialling
+    from app.protocol.states import Protocol
+    from app.services.configurations import ConfigurationValues
+
+
+class Connector:
+    """What the supervisor decides and the migrator carries out, this does to one container."""
+
+    def __init__(self, context: Context, lease: Lease) -> None:
+        self.container_id: uuid.UUID = lease.container_id
+        self.settings = context.settings
+        self.channel = Channel(lease, context.recorder, context.metrics)
+        self.ledger = Ledger(context, lease)
+        self.attempts = Attempts(context.random)
+        self._dialer = Dialer(context.settings, self.ledger, self.channel)
+        self._watch: asyncio.Task[None] | None = None
+
+    async def open(self, dialling: Dialling, protocol: Protocol) -> Link:
+        """Dial and shake hands, beside what is connected. Raises DialError."""
+        return await self._dialer.open(dialling, protocol)
+
+    async def answers(self, dialling: Dialling, protocol: Protocol) -> bool:
+        """Tell whether the container can be reached over a protocol; the dial is recorded like any other."""
+        try:
+            link = await self.open(dialling, protocol)
+        except DialError:
+            return False
+        await link.close("only tried whether it answers")
+        return True
+
+    async def establish(self, link: Link, reason: str) -> None:
+        """Move the link's row to connected, point the session at it, and let frames flow."""
+
+        def settle(session: Session) -> None:
+            row = session.get_one(AcpConnection, link.book.connection_id)
+            link.settle(session, row, reason)
+            container = containers.get(session, self.container_id)
+            protocol_migrations.switch(session, container, link.protocol, row)
+
+        await self.ledger.write(settle)
+        self.attach(link)
+
+    def attach(self, link: Link) -> None:
+        """Let callers' frames flow over a link whose row is connected, and keep it alive."""
+        self.attempts.reset()
+        link.attach()
+        self._keep_alive(link)
+
+    def configure(self, configuration: ConfigurationValues) -> None:
+        """Apply what can be changed without another connection."""
+        if configuration != self.channel.configuration:
+            self.channel.configuration = configuration
+            if self.channel.link is not None:
+                self._keep_alive(self.channel.link)
+
+    async def changed(self, bell: asyncio.Event, seconds: float | None) -> None:
+        """Wait for a bell, for the loss of the link, or for some time."""
+        ringing = asyncio.create_task(bell.wait())
+        waits: set[asyncio.Future[Any]] = {ringing}
+        if self.channel.link is not None and self._watch is not None:
+            waits |= {self.channel.link.lost, self._watch}
+        try:
+            done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ringing.cancel()
+        if self._watch in done and self._watch is not None:
+            self._watch.result()  # ends with the link; anything else that ended it is raised here
+
+    async def lose(self, link: Link) -> str:
+        """Tell the callers that the link is lost and move its row to error; return the reason."""
+        reason = link.lost.result().reason
+        self.channel.offline(f"the connection to the container was lost: {reason}")
+        await link.close(reason)
+        await self.ledger.on_connection(
+            link.book, lambda session, row: connections.move(session, row, ConnectionStatus.ERROR, reason)
+        )
+        return reason
+
+    async def end(self, reason: str) -> None:
+        """End the connection from our side; another may be opened at once."""
+        await self.let_go(reason)
+        await self.end_row(reason)
+        self.attempts.reset()
+
+    async def let_go(self, reason: str) -> None:
+        """Close the socket, if there is one, without a write to the rows."""
+        if self._watch is not None:
+            self._watch.cancel()
+        link = self.channel.link
+        self.channel.offline(reason)
+        if link is not None:
+            await link.close(reason)
+
+    async def end_row(self, reason: str) -> None:
+        """Move the active connection, if there is one, to disconnected."""
+
+        def end(session: Session) -> None:
+            connection = stored.active(session, self.container_id)
+            if connection is not None:
+                connections.end(session, connection, reason)
+
+        await self.ledger.write(end)
+
+    def _keep_alive(self, link: Link) -> None:
+        """Watch over a link, at the configured beat from now on."""
+        if self._watch is not None:
+            self._watch.cancel()
+        healthy, poll = partial(self._healthy, link), self.settings.http_poll_interval
+        self._watch = asyncio.create_task(keepalive.keep_alive(link, self.channel, poll, healthy))
+
+    async def _healthy(self, link: Link, milliseconds: float) -> None:
+        if self.channel.configuration.enable_metrics:
+            latency = round(milliseconds, 3)
+            await self.ledger.on_connection(
+                link.book, lambda session, row: connections.note(session, row, latency_ms=latency)
+            )

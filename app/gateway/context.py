@@ -1,0 +1,27 @@
+"""What every supervisor shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import random
+    import uuid
+
+    from app.config import Settings
+    from app.gateway.database import Database
+    from app.gateway.metrics import Metrics
+    from app.gateway.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The gateway's means: one of each in a process."""
+
+    settings: Settings
+    database: Database
+    recorder: Recorder
+    metrics: Metrics
+    gateway_id: uuid.UUID
+    random: random.Random

@@ -1,0 +1,80 @@
+"""A dial from end to end: row, address, socket, handshake; every failure recorded under its row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.errors import ConsoleError, DialError
+from app.gateway import address
+from app.gateway.acp_transport import open_acp
+from app.gateway.channel import new_multiplexer
+from app.gateway.http_transport import open_http
+from app.gateway.link import Link
+from app.gateway.rows import reason
+from app.protocol.states import Direction, EncryptionLevel, MessageType, Protocol
+from app.services import connections
+
+if TYPE_CHECKING:
+    from app.config import Settings
+    from app.gateway.channel import Channel
+    from app.gateway.ledger import Ledger
+    from app.gateway.rows import Book
+    from app.gateway.snapshot import Dialling
+    from app.gateway.transport import Transport
+
+
+class Dialer:
+    """Opens links to one container."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, channel: Channel) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._channel = channel
+
+    async def open(self, dialling: Dialling, protocol: Protocol) -> Link:
+        """Dial and shake hands. The link is open but not attached, and its row has not moved.
+
+        Raises:
+            DialError: it did not work; the row has counted it and a `connect` record says why.
+        """
+        book = await self._ledger.book(protocol)
+        self._channel.book = self._channel.book or book
+        try:
+            transport = await self._transport(dialling, protocol)
+            return await self._shake_hands(transport, dialling, book)
+        except ConsoleError as error:
+            problem = reason(str(error))
+            await self._record_failure(book, dialling, protocol, problem)
+            raise DialError(problem) from error
+
+    async def _transport(self, dialling: Dialling, protocol: Protocol) -> Transport:
+        target = await address.find(
+            dialling.endpoint_url,
+            EncryptionLevel(dialling.encryption_level),
+            dialling.credential,
+            self._settings,
+        )
+        if protocol is Protocol.ACP:
+            return await open_acp(target, dialling.acp_path, compression=dialling.compression_enabled)
+        return await open_http(target, dialling.acp_path)
+
+    async def _shake_hands(self, transport: Transport, dialling: Dialling, book: Book) -> Link:
+        link = Link(transport, self._channel, book, dialling)
+        try:
+            await link.handshake(
+                offer_fs=self._settings.offer_fs, offer_terminal=self._settings.offer_terminal
+            )
+        except BaseException as error:  # also when cancelled: no socket may be left behind
+            await link.close(f"the handshake failed: {error or 'the gateway stopped'}")
+            raise
+        return link
+
+    async def _record_failure(self, book: Book, dialling: Dialling, protocol: Protocol, error: str) -> None:
+        payload = {"dial": {"protocol": protocol, "endpoint": dialling.endpoint_url}}
+        note = new_multiplexer().note(
+            MessageType.CONNECT, Direction.OUTBOUND, payload, error_message=f"the dial failed: {error}"
+        )
+        self._channel.record([note], None, book)
+        await self._ledger.on_connection(
+            book, lambda session, row: connections.dial_failed(session, row, error)
+        )

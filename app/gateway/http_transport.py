@@ -1,0 +1,134 @@
+"""HTTP: one JSON-RPC request a POST, answered in the body (wire.md, HTTP, the old protocol)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from app.errors import DialError, HandshakeRefused
+from app.gateway.causes import plain
+from app.gateway.transport import Ended, Failed
+from app.protocol import states
+from app.protocol.endpoints import http_url
+from app.protocol.redaction import redact_headers, redact_text
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import AsyncIterator
+
+    from app.gateway.address import Address
+
+CONNECT_SECONDS: Final = 10.0
+HEALTH_SECONDS: Final = 15.0
+"""A health check may take seconds (wire.md)."""
+ANSWER_SECONDS: Final = 600.0
+"""A prompt is answered when the agent has finished its turn."""
+AT_ONCE: Final = 32
+"""Requests under way to one container."""
+LARGEST_ANSWER: Final = 16 * 1024 * 1024
+HTTP_OK: Final = 200
+HTTP_BAD_REQUEST: Final = 400
+
+
+class HttpTransport:
+    """A container that is spoken to by request and response."""
+
+    protocol = states.Protocol.HTTP
+    peer_id: str | None = None
+
+    def __init__(self, address: Address, path: str) -> None:
+        self._client = httpx.AsyncClient(
+            verify=address.tls or False,
+            headers={**address.headers, "Host": address.endpoint.authority},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=AT_ONCE),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._extensions = {"sni_hostname": address.endpoint.host} if address.tls else {}
+        self._rpc = http_url(address.dialled, path)
+        self._health = http_url(address.dialled, "/health")
+        self._answers: asyncio.Queue[str | Failed | Ended] = asyncio.Queue()
+        self._posts: set[asyncio.Task[None]] = set()
+        self.ended: Ended | None = None
+        self.opened: dict[str, object] = {"transport": "http", "url": http_url(address.endpoint, path)}
+
+    async def frames(self) -> AsyncIterator[str | Failed]:
+        """Yield the bodies of answers as they come, in no particular order."""
+        while not isinstance(item := await self._answers.get(), Ended):
+            yield item
+        self.ended = item
+
+    async def send(self, text: str, message_id: uuid.UUID) -> None:
+        """Start a POST; its answer comes out of `frames`."""
+        post = asyncio.create_task(self._post(text, message_id))
+        self._posts.add(post)
+        post.add_done_callback(self._posts.discard)
+
+    async def _post(self, text: str, message_id: uuid.UUID) -> None:
+        try:
+            status, body = await self._exchange("POST", self._rpc, text)
+        except (httpx.HTTPError, httpx.InvalidURL, HandshakeRefused) as error:
+            self._answers.put_nowait(Failed(message_id, f"the POST failed: {_described(error)}"))
+            return
+        if body.strip():
+            self._answers.put_nowait(body)
+        if status not in (HTTP_OK, HTTP_BAD_REQUEST) or not body.strip():
+            # For one that was answered, or asked nothing, this finds no open request and says nothing.
+            self._answers.put_nowait(Failed(message_id, f"the container answered with HTTP {status}"))
+
+    async def ping(self) -> float:
+        """Ask for the container's health. Raises TimeoutError where it is not well, or does not answer."""
+        sent = time.monotonic()
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                status, _ = await self._exchange("GET", self._health)
+        except (httpx.HTTPError, HandshakeRefused, TimeoutError) as error:
+            raise TimeoutError(f"the health check failed: {_described(error)}") from error
+        if status != HTTP_OK:
+            raise TimeoutError(f"the health check was answered with HTTP {status}")
+        return time.monotonic() - sent
+
+    async def _exchange(self, method: str, url: str, text: str | None = None) -> tuple[int, str]:
+        """Send a request and read its body, up to the largest answer that is taken."""
+        headers = {"Content-Type": "application/json"} if text is not None else {}
+        async with self._client.stream(
+            method, url, content=text, headers=headers, extensions=self._extensions
+        ) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise HandshakeRefused(f"an answer is larger than {LARGEST_ANSWER} bytes")
+            self.opened.setdefault("status", response.status_code)
+            self.opened.setdefault("headers", redact_headers(dict(response.headers)))
+            return response.status_code, body.decode("utf-8", "replace")
+
+    async def close(self, reason: str) -> None:
+        for post in self._posts:
+            post.cancel()
+        await asyncio.gather(*self._posts, return_exceptions=True)
+        await self._client.aclose()
+        self._answers.put_nowait(Ended(reason, "us"))
+
+
+async def open_http(address: Address, path: str) -> HttpTransport:
+    """Return a transport to a container whose health check is answered.
+
+    Raises:
+        DialError: it is not.
+    """
+    transport = HttpTransport(address, path)
+    try:
+        await transport.ping()
+    except TimeoutError as error:
+        await transport.close("the health check failed")
+        raise DialError(f"{address.endpoint}: {error}") from error
+    return transport
+
+
+def _described(error: Exception) -> str:
+    return redact_text(plain(error))

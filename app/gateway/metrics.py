@@ -1,0 +1,52 @@
+"""What Prometheus is told, at `/metrics` on the gateway's address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+if TYPE_CHECKING:
+    from app.protocol.message import Message
+
+
+class Metrics:
+    """One registry a process. Containers whose `enable_metrics` is off are not in the first three."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._messages = Counter(
+            "console_messages",
+            "Frames seen, by direction and message type.",
+            ["direction", "type"],
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "console_message_errors", "Frames that carry an error.", registry=self.registry
+        )
+        self._processing = Histogram(
+            "console_processing_seconds",
+            "From a request to its answer.",
+            ["type"],
+            registry=self.registry,
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+        )
+        self.waiting = Gauge("console_records_waiting", "Records not committed yet.", registry=self.registry)
+        self.callers = Gauge("console_callers", "Callers connected.", registry=self.registry)
+        self.containers = Gauge(
+            "console_containers_held", "Containers held by lease.", registry=self.registry
+        )
+
+    def message(self, message: Message, *, counted: bool) -> None:
+        """Count a message of a container that takes part in metrics."""
+        if not counted:
+            return
+        self._messages.labels(message.direction, message.message_type).inc()
+        if message.error:
+            self._errors.inc()
+        if message.processing_time is not None:
+            self._processing.labels(message.message_type).observe(message.processing_time / 1000)
+
+    def text(self) -> bytes:
+        """Return everything in the text format of Prometheus."""
+        return generate_latest(self.registry)

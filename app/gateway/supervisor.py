@@ -1,0 +1,149 @@
+"""The supervisor of one container: reads what its rows ask for, and has the connector bring it there.
+
+It is a loop of small steps. Each begins by reading the rows and ends when something has changed: the doorbell
+rang, the link was lost, or a moment has come. What a step leaves behind is in the database, so that a gateway
+which takes over goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.errors import Conflict, DialError, LeaseLost
+from app.gateway import snapshot
+from app.gateway.adoption import adopt
+from app.gateway.connector import Connector
+from app.gateway.migrator import Migrator
+from app.protocol.states import Protocol
+from app.queries import containers
+from app.services import protocol_migrations
+from app.services.actor import GATEWAY
+from app.services.protocol_migrations import Cause
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from app.gateway.batch import Lease
+    from app.gateway.channel import Channel
+    from app.gateway.context import Context
+    from app.gateway.link import Link
+    from app.gateway.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Keeps one container connected, under one lease, until it is cancelled or the container is removed."""
+
+    def __init__(self, context: Context, lease: Lease) -> None:
+        self.lease = lease
+        self._connector = Connector(context, lease)
+        self._ledger = self._connector.ledger
+        self._attempts = self._connector.attempts
+        self._doorbell = asyncio.Event()
+        self._parting = "the gateway no longer holds this container"
+
+    @property
+    def channel(self) -> Channel:
+        """Where callers join."""
+        return self._connector.channel
+
+    def ring(self) -> None:
+        """Have the rows read anew."""
+        self._doorbell.set()
+
+    async def run(self) -> None:
+        """Supervise until the container is removed. Raises LeaseLost when another gateway holds it."""
+        try:
+            await adopt(self._ledger, self.channel)
+            while await self._step():
+                pass
+        finally:
+            await self._connector.let_go(self._parting)
+
+    async def stop(self, task: asyncio.Task[None], reason: str) -> None:
+        """End the task that runs this and the connection, with the reason, before the lease is given back."""
+        self._parting = reason
+        task.cancel()
+        await asyncio.wait({task})
+        with suppress(LeaseLost):  # the container is gone, or another gateway's already
+            await self._connector.end_row(reason)
+
+    async def _step(self) -> bool:
+        """Do the one thing that the rows ask for now; False once the container is gone."""
+        self._doorbell.clear()
+        now = await self._ledger.read(partial(snapshot.load, container_id=self.lease.container_id))
+        if now is None:
+            self.channel.dismiss("the container was removed")
+            return False
+        self._connector.configure(now.configuration)
+        self._attempts.aim(now.goal)
+        link = self.channel.link
+        if not now.running:
+            await self._connector.end("the container is stopped")
+            await self._rest()
+        elif link is not None and link.lost.done():
+            await self._failed(now, await self._connector.lose(link))
+        elif link is not None and now.settled:
+            await self._keep(link, now)
+        elif time.monotonic() < self._attempts.due:
+            await self._rest(self._attempts.due - time.monotonic())
+        else:
+            await self._bring_up(now)
+        return True
+
+    async def _keep(self, link: Link, now: Snapshot) -> None:
+        """Leave a connection alone until something changes; end it if it is not the one that is wanted."""
+        if link.dialling == now.dialling:
+            await self._rest()
+        else:
+            await self._connector.end("its address or configuration was changed")
+
+    async def _bring_up(self, now: Snapshot) -> None:
+        if now.migration is not None:
+            await Migrator(self._connector, now).run()
+        elif now.wants_first_dial:
+            why = "the container prefers ACP" if now.prefers_acp else "the container speaks nothing but ACP"
+            await self._request(Protocol.ACP, f"first dial: {why}", Cause.FIRST_DIAL)
+        else:
+            await self._dial(now)
+
+    async def _rest(self, seconds: float | None = None) -> None:
+        await self._connector.changed(self._doorbell, seconds)
+
+    async def _dial(self, now: Snapshot) -> None:
+        try:
+            link = await self._connector.open(now.dialling, now.protocol)
+        except DialError as error:
+            log.info("%s: %s", now.name, error)
+            await self._failed(now, str(error))
+        else:
+            await self._connector.establish(link, "the handshake succeeded")
+
+    async def _failed(self, now: Snapshot, reason: str) -> None:
+        if not self._attempts.failed(now.configuration):
+            await self._exhausted(now, reason)
+
+    async def _exhausted(self, now: Snapshot, reason: str) -> None:
+        """No attempt is left: the connection has ended. Fall back where that is allowed and HTTP answers."""
+        gave_up = f"gave up after {self._attempts.made} attempts: {reason}"
+        self.channel.offline(f"the container is not connected: {gave_up}")
+        await self._connector.end_row(gave_up)
+        self._attempts.rest(self._connector.settings.redial_interval)
+        if now.may_fall_back and await self._connector.answers(now.dialling, Protocol.HTTP):
+            await self._request(Protocol.HTTP, f"fallback: {gave_up}", Cause.FALLBACK)
+
+    async def _request(self, to: Protocol, reason: str, cause: Cause) -> None:
+        """Write the intent of a protocol migration; the next step acts on it."""
+
+        def request(session: Session) -> None:
+            container = containers.get(session, self.lease.container_id)
+            protocol_migrations.request(session, container, to, reason=reason, actor=GATEWAY, cause=cause)
+
+        with suppress(Conflict):  # an operator was faster; the next step sees what was asked
+            await self._ledger.write(request)

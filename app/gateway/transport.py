@@ -1,0 +1,54 @@
+"""What both protocols look like to the rest of the gateway: a pipe of JSON-RPC texts to one container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import AsyncIterator
+
+    from app.protocol import states
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a transport ended: the close code (RFC 6455, section 7.4; 0 where there is none) and who began it.
+
+    `by` is `us`, `peer` or `network`.
+    """
+
+    reason: str
+    by: str
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request that could not be carried: its record's id, and why."""
+
+    message_id: uuid.UUID
+    reason: str
+
+
+class Transport(Protocol):
+    """An open connection to a container. `ended` is set once `frames` has run out."""
+
+    protocol: states.Protocol
+    peer_id: str | None
+    opened: dict[str, object]
+    """What is recorded of the opening: address, status, headers. Redacted."""
+    ended: Ended | None
+
+    def frames(self) -> AsyncIterator[str | Failed]:
+        """Yield what the container sends, until the transport ends."""
+
+    async def send(self, text: str, message_id: uuid.UUID) -> None:
+        """Send a text; one for which there is no way any more is dropped, for `frames` tells of the end."""
+
+    async def ping(self) -> float:
+        """Prove that the transport is alive; return the round trip in seconds. Raises TimeoutError."""
+
+    async def close(self, reason: str) -> None:
+        """End it from this side."""

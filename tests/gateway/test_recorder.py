@@ -1,0 +1,202 @@
+"""The recorder on a real database: in order, committed before delivered, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from app.gateway import recorder as module
+from app.gateway.batch import Entry, Lease
+from app.models import new_id
+from tests.support.recording import recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.recording import Bench
+    from tests.support.store import Store
+
+
+@pytest.fixture
+def record(store: Store, database_url: str) -> Callable[[Callable[[Bench], Any]], Bench]:
+    """Run a scenario on a bench, until all that it appended is done with."""
+
+    def run(scenario: Callable[[Bench], Any]) -> Bench:
+        async def main() -> Bench:
+            async with recording(store, database_url) as bench, asyncio.timeout(30):
+                await scenario(bench)
+                await bench.recorder.flush()
+                assert bench.recorder.waiting == 0
+                return bench
+
+        return asyncio.run(main())
+
+    return run
+
+
+def test_what_is_appended_is_stored_and_delivered_in_order(record: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "BATCH_ROWS", 7)
+
+    async def scenario(bench: Bench) -> None:
+        for number in range(100):
+            bench.append()
+            if number % 10 == 0:
+                await asyncio.sleep(0)  # lets the recorder begin, so that batches of all sizes come
+
+    bench = record(scenario)
+    assert bench.stored() == bench.delivered == list(range(1, 101))
+    assert len(bench.committed) == 100
+
+
+def test_numbers_that_wait_are_known_and_those_committed_are_not_counted_again(record: Any) -> None:
+    async def scenario(bench: Bench) -> None:
+        for _ in range(3):
+            bench.append()
+        waiting = bench.recorder.last_queued(bench.lease.container_id)
+        assert waiting == {bench.book.connection_id: 3}
+        assert bench.recorder.last_queued(new_id()) == {}
+        await bench.recorder.flush()
+        assert bench.recorder.last_queued(bench.lease.container_id) == {}
+
+    record(scenario)
+
+
+def test_nothing_is_delivered_before_it_is_committed(record: Any, store: Store) -> None:
+    stored_at_delivery: list[int] = []
+
+    async def scenario(bench: Bench) -> None:
+        def deliver() -> None:
+            (row,) = store.rows("SELECT count(*) AS stored FROM acp_message")
+            stored_at_delivery.append(row["stored"])
+
+        for number in range(1, 21):
+            bench.append()
+            bench.recorder.append(Entry(bench.lease, None, 1, deliver))
+            if number % 5 == 0:
+                await bench.recorder.flush()
+
+    record(scenario)
+    assert len(stored_at_delivery) == 20
+    assert all(stored >= number for number, stored in enumerate(stored_at_delivery, 1))
+
+
+def test_a_poisoned_row_costs_only_its_payload(record: Any, store: Store) -> None:
+    async def scenario(bench: Bench) -> None:
+        for number in range(50):
+            poison = {"payload": Jsonb(b'"\\u0000"', dumps=bytes)} if number in (0, 17, 49) else {}
+            bench.append('{"n":1}', **poison)
+
+    bench = record(scenario)
+    assert bench.stored() == bench.delivered == list(range(1, 51))
+    marked = store.rows("SELECT seq FROM acp_message WHERE payload #>> '{}' LIKE '«%%' ORDER BY seq")
+    assert [row["seq"] for row in marked] == [1, 18, 50]
+
+
+def test_a_payload_nested_too_deeply_costs_only_itself(record: Any) -> None:
+    """PostgreSQL calls that a lack of resources, as it does a full disk; trying again would not help."""
+    deep = Jsonb(b"[" * 50_000 + b"]" * 50_000, dumps=bytes)
+
+    async def scenario(bench: Bench) -> None:
+        bench.append()
+        bench.append(payload=deep)
+        bench.append()
+
+    bench = record(scenario)
+    assert bench.stored() == bench.delivered == [1, 2, 3]
+
+
+def test_a_backend_that_dies_loses_nothing_and_doubles_nothing(
+    record: Any, database_url: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    kill = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE ANY (%s)"
+    )
+
+    async def scenario(bench: Bench) -> None:
+        async def append() -> None:
+            for _ in range(3000):
+                bench.append()
+                await asyncio.sleep(0)
+
+        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as killer:
+            appending, deaths = asyncio.create_task(append()), 0
+            while not appending.done():
+                cursor = await killer.execute(kill, (["COPY acp_message%", "COMMIT%", "BEGIN%"],))
+                deaths += cursor.rowcount
+            assert deaths > 3
+
+    bench = record(scenario)
+    assert bench.stored() == bench.delivered == list(range(1, 3001))
+
+
+def test_a_commit_whose_answer_is_lost_is_not_repeated(record: Any, monkeypatch: Any) -> None:
+    commit, lost = module.batch.commit, iter([True, False])
+
+    async def losing(*arguments: Any) -> set[Lease]:
+        found: set[Lease] = await commit(*arguments)
+        if next(lost, False):
+            raise psycopg.OperationalError("the connection broke while COMMIT was answered")
+        return found
+
+    monkeypatch.setattr(module.batch, "commit", losing)
+
+    async def scenario(bench: Bench) -> None:
+        for _ in range(10):
+            bench.append()
+
+    bench = record(scenario)
+    assert bench.stored() == bench.delivered == list(range(1, 11))
+
+
+def test_nothing_is_committed_under_a_stale_epoch(record: Any) -> None:
+    async def scenario(bench: Bench) -> None:
+        stale = Lease(bench.lease.container_id, bench.lease.epoch - 1)
+        bench.append(lease=stale)
+        await bench.recorder.flush()
+        assert bench.stale == [stale]
+
+    bench = record(scenario)
+    assert (bench.stored(), bench.delivered, bench.committed) == ([], [], [])
+
+
+def test_a_stale_lease_costs_others_nothing(record: Any) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.append(lease=Lease(new_id(), 1))
+        bench.append()
+
+    bench = record(scenario)
+    assert bench.stored() == bench.delivered == [2]
+
+
+def test_records_of_a_removed_container_are_dropped(record: Any, store: Store) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.append()
+        await bench.recorder.flush()
+        store.remove("plain")
+        bench.append()
+        await bench.recorder.flush()
+        assert bench.stale == [bench.lease]
+
+    bench = record(scenario)
+    assert (bench.stored(), bench.delivered) == ([], [1])
+
+
+def test_readers_are_held_back_when_too_much_waits(record: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "ROOM_BYTES", 100)
+
+    async def scenario(bench: Bench) -> None:
+        await bench.recorder.ready()
+        bench.append('"' + "x" * 200 + '"')
+        held = asyncio.create_task(bench.recorder.ready())
+        await asyncio.sleep(0)
+        assert not held.done()
+        await held
+        assert bench.delivered == [1]
+
+    record(scenario)
