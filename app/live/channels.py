@@ -1,0 +1,156 @@
+"""Topics with viewers: what of each is to be read anew, and the news that come of it.
+
+The hub's thread calls `refresh`, a viewer's thread `missed`; both within an application context of their own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from app.errors import NotFound
+from app.extensions import db
+from app.live.fragments import fragment
+from app.live.news import Fact, Row, Signal
+from app.queries import messages
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Collection, Iterator, Sequence
+
+    from app.live.news import News, Place
+    from app.live.viewer import Viewer
+
+
+class Bell(NamedTuple):
+    """What a NOTIFY said: something about a container changed, or records of a connection were committed."""
+
+    container_id: uuid.UUID
+    connection_id: uuid.UUID | None = None
+
+
+class Channel(ABC):
+    """A topic somebody looks at. `every` is the least time between two readings, in seconds."""
+
+    every: ClassVar[float] = 0.1
+
+    def __init__(self) -> None:
+        self.viewers: set[Viewer] = set()
+        self._due = 0.0
+        self._stale = True
+        self._shown: dict[str, str] = {}
+
+    @abstractmethod
+    def hear(self, bell: Bell) -> None:
+        """Note what a bell makes stale."""
+
+    def hear_all(self) -> None:
+        """Take everything for stale: bells may have been missed."""
+        self._stale = True
+
+    @property
+    def stale(self) -> bool:
+        return self._stale
+
+    def due(self) -> bool:
+        """Tell whether it may be read anew now."""
+        return self.stale and time.monotonic() >= self._due
+
+    def refresh(self) -> list[News]:
+        """Read what is stale and return what is new in it."""
+        self._due = time.monotonic() + self.every
+        if not self._stale:
+            return []
+        self._stale = False  # first: a bell that rings while this is read makes it stale again
+        return self._changed(self._facts())
+
+    def missed(self, _place: Place, *, first: bool) -> list[News]:
+        """Return what a viewer must be told before news, having just said where it is."""
+        return [Fact(html) for html in list(self._shown.values())] if first else []
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        """Name the fragments that a change of facts may change."""
+        return ()
+
+    def _changed(self, facts: Sequence[tuple[str, dict[str, Any]]]) -> list[News]:
+        news: list[News] = []
+        for name, subject in facts:
+            html = str(fragment(name, **subject))
+            if self._shown.get(name) != html:
+                self._shown[name] = html
+                news.append(Fact(html))
+        return news
+
+
+class Migrations(Channel):
+    """The fleet's latest protocol migrations."""
+
+    every = 1.0  # any container's change may concern it
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell.connection_id is None
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("migrations", {})]
+
+
+class Message(Channel):
+    """One record: what answers it, and what is committed beside it."""
+
+    def __init__(self, message_id: uuid.UUID) -> None:
+        super().__init__()
+        self._message_id = message_id
+        self._connection_id = messages.get(db.session(), message_id).connection_id
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell.connection_id == self._connection_id
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [(name, {"message_id": self._message_id}) for name in ("message_pair", "message_around")]
+
+
+class Containers(Channel):
+    """The list: counts, and the lines of the containers that somebody's page shows."""
+
+    every = 1.0  # counting 10,000 containers takes 60 ms, and nobody reads a list faster
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rung: set[uuid.UUID] = set()
+        self._lock = threading.Lock()
+
+    def hear(self, bell: Bell) -> None:
+        with self._lock:
+            self._rung.add(bell.container_id)
+            self._stale = self._stale or bell.connection_id is None
+
+    def hear_all(self) -> None:
+        super().hear_all()
+        with self._lock:
+            self._rung.update(*(viewer.place.shows for viewer in list(self.viewers)))
+
+    @property
+    def stale(self) -> bool:
+        return self._stale or bool(self._rung)
+
+    def refresh(self) -> list[News]:
+        with self._lock:
+            rung, self._rung = self._rung, set()
+        looked_at = frozenset().union(*(viewer.place.shows for viewer in list(self.viewers)))
+        return [*_lines(rung & looked_at), *super().refresh()]
+
+    def missed(self, place: Place, *, first: bool) -> list[News]:
+        return [*super().missed(place, first=first), *_lines(place.shows)]
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("container_counts", {})]
+
+
+def _lines(container_ids: Collection[uuid.UUID]) -> Iterator[News]:
+    for container_id in container_ids:
+        try:
+            yield Row(container_id, str(fragment("container_row", container_id=container_id)))
+        except NotFound:
+            yield Signal({"removed": str(container_id)})

@@ -1,0 +1,144 @@
+"""Fragments: partials that a page and a live update both render, each with the loader of what it shows.
+
+A page calls `fragment(name, …)` where the partial stands, the hub calls it when that has changed, and both
+get the same bytes. A fragment knows nothing of its viewer: what depends on a role, is hidden by the page.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flask import render_template
+from markupsafe import Markup
+
+from app.errors import NotFound
+from app.extensions import db
+from app.protocol.states import Protocol
+from app.queries import connections, containers, messages, protocol_migrations
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from app.models import AcpMessage
+
+TIMELINE_ROWS: Final = 50
+"""The records that a timeline shows at first, and loads at once when older ones are asked for."""
+
+
+NEIGHBOURS: Final = 3
+"""How many records before and after are shown beside one."""
+
+
+class Fragment(NamedTuple):
+    """A template, and the function that loads its context."""
+
+    template: str
+    load: Callable[..., Mapping[str, Any]]
+
+
+def fragment(name: str, /, **subject: Any) -> Markup:
+    """Render a fragment with what the database says now.
+
+    Raises:
+        NotFound: what it shows is not there (any more).
+    """
+    template, load = FRAGMENTS[name]
+    html = render_template(template, **load(db.session(), **subject))
+    return Markup(html.strip())  # noqa: S704 - a template's output, escaped where it was made
+
+
+def _container_row(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    row = containers.row(session, container_id)
+    if row is None:
+        raise NotFound(f"there is no container {container_id}")
+    return {"row": row}
+
+
+def _container_counts(session: Session) -> Mapping[str, Any]:
+    return {"counts": containers.counts(session)}
+
+
+def _container_state(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    return {
+        **_container_row(session, container_id),
+        "container": containers.get(session, container_id),
+        "connection": connections.active(session, container_id),
+        "migration": protocol_migrations.open_of(session, container_id),
+    }
+
+
+def _container_connections(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    return {"container_id": container_id, "connections": connections.of_container(session, container_id)}
+
+
+def _migration_actions(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    protocol = container.session.protocol_type
+    targets = [each for each in Protocol if container.supports(each) and each != protocol]
+    latest = protocol_migrations.of_container(session, container_id, limit=5)
+    succeeded = next((each for each in latest if each.success), None)
+    can_roll_back = (
+        succeeded
+        and succeeded.can_roll_back
+        and succeeded.to_protocol == protocol
+        and container.supports(succeeded.from_protocol)
+    )
+    return {
+        "container": container,
+        "targets": targets,
+        "under_way": protocol_migrations.open_of(session, container_id),
+        "to_roll_back": succeeded if can_roll_back else None,
+    }
+
+
+def _migration_history(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    found = protocol_migrations.of_container(session, container_id)
+    return {"container_id": container_id, "migrations": found}
+
+
+def _migrations(session: Session) -> Mapping[str, Any]:
+    return {"migrations": protocol_migrations.latest(session), "live": True}
+
+
+def _connection_state(session: Session, connection_id: uuid.UUID) -> Mapping[str, Any]:
+    return {"connection": connections.get(session, connection_id)}
+
+
+def _connection_transitions(session: Session, connection_id: uuid.UUID) -> Mapping[str, Any]:
+    found = connections.transitions(session, connection_id)
+    return {"connection_id": connection_id, "transitions": found}
+
+
+def _message_rows(_: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
+    return {"records": records}
+
+
+def _message_pair(session: Session, message_id: uuid.UUID) -> Mapping[str, Any]:
+    message = messages.get(session, message_id)
+    return {"message": message, "counterpart": messages.counterpart(session, message)}
+
+
+def _message_around(session: Session, message_id: uuid.UUID) -> Mapping[str, Any]:
+    message = messages.get(session, message_id)
+    beside = partial(messages.of_connection, session, message.connection_id, limit=NEIGHBOURS)
+    return {"message": message, "around": [*beside(after=message.id), message, *beside(before=message.id)]}
+
+
+FRAGMENTS: Final[Mapping[str, Fragment]] = {
+    "container_row": Fragment("containers/_row.html", _container_row),
+    "container_counts": Fragment("containers/_counts.html", _container_counts),
+    "container_state": Fragment("containers/_state.html", _container_state),
+    "container_connections": Fragment("connections/_table.html", _container_connections),
+    "migration_actions": Fragment("protocol_migrations/_actions.html", _migration_actions),
+    "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
+    "migrations": Fragment("protocol_migrations/_table.html", _migrations),
+    "connection_state": Fragment("connections/_state.html", _connection_state),
+    "connection_transitions": Fragment("connections/_transitions.html", _connection_transitions),
+    "message_pair": Fragment("messages/_pair.html", _message_pair),
+    "message_around": Fragment("messages/_around.html", _message_around),
+    "message_rows": Fragment("messages/_rows.html", _message_rows),
+}

@@ -1,0 +1,108 @@
+"""What the hub hands to viewers. Each kind says which text a viewer gets of it, if any."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BEGINNING: Final = uuid.UUID(int=0)
+"""The cursor before every record."""
+
+
+MOST_SHOWN: Final = 200
+"""Containers that a list may show; a page has 50."""
+
+
+class Word(msgspec.Struct):
+    """What a browser says when its socket opens, and when its list changes."""
+
+    after: uuid.UUID | None = None
+    shows: Annotated[frozenset[uuid.UUID], msgspec.Meta(max_length=MOST_SHOWN)] | None = None
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a viewer is: the last record that it has, and the containers that its list shows."""
+
+    cursor: uuid.UUID = BEGINNING
+    shows: frozenset[uuid.UUID] = frozenset()
+
+    def move(self, word: Word) -> None:
+        """Take the place that the browser says; its cursor never goes back within a socket's life."""
+        if word.after is not None:
+            self.cursor = max(self.cursor, word.after)
+        if word.shows is not None:
+            self.shows = word.shows
+
+
+class News(Protocol):
+    """Something to tell viewers."""
+
+    def text(self, place: Place) -> str | None:
+        """Return what a viewer at a place is sent, or None; moves its cursor on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fragment whose root element replaces the one with its id."""
+
+    html: str
+
+    def text(self, _place: Place) -> str | None:
+        return self.html
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A container's line, for those whose list shows it; `html` is a script's signal once it is removed."""
+
+    container_id: uuid.UUID
+    html: str
+
+    def text(self, place: Place) -> str | None:
+        return self.html if self.container_id in place.shows else None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Timeline rows, the newest first, each with its id.
+
+    With `whole` they are all that a timeline keeps, because more came than it holds: they replace its rows.
+    """
+
+    rows: Sequence[tuple[uuid.UUID, str]]
+    whole: bool = False
+    _all: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Joined once: nearly every viewer of a topic is at the same place and gets the same text.
+        object.__setattr__(self, "_all", self._envelope(self.rows))
+
+    def text(self, place: Place) -> str | None:
+        if not self.rows or self.rows[0][0] <= place.cursor:
+            return None
+        behind = self.whole or self.rows[-1][0] > place.cursor
+        fresh = self._all if behind else self._envelope([row for row in self.rows if row[0] > place.cursor])
+        place.cursor = self.rows[0][0]
+        return fresh
+
+    def _envelope(self, rows: Sequence[tuple[uuid.UUID, str]]) -> str:
+        how = "innerHTML" if self.whole else "afterbegin"
+        return f'<ol hx-swap-oob="{how}:#timeline-rows">{"".join(html for _, html in rows)}</ol>'
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something for `live.js` itself: whether the database answers, or how much was caught up."""
+
+    said: dict[str, Any]
+
+    def text(self, _place: Place) -> str | None:
+        return json.dumps(self.said)

@@ -1,0 +1,79 @@
+"""The live sockets, a route a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from flask import Blueprint, current_app
+from flask_login import current_user
+
+from app.access import permission
+from app.errors import NotFound
+from app.extensions import db, sock
+from app.live.channels import Containers, Message, Migrations
+from app.live.hub import TooManyViewers
+from app.live.timelines import ConnectionTimeline, ContainerTimeline
+from app.live.transport import prepare
+from app.live.viewer import GONE, TOO_MANY, Viewer
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Callable, Hashable
+
+    from simple_websocket import Server
+
+    from app.live.channels import Channel
+
+Handler = TypeVar("Handler", bound="Callable[..., None]")
+
+bp = Blueprint("live", __name__, url_prefix="/live")
+bp.before_request(prepare)
+
+
+def live(path: str) -> Callable[[Handler], Handler]:
+    """Serve a live socket at a path, to those who may read."""
+
+    def route(handler: Handler) -> Handler:
+        sock.route(path, bp=bp)(permission("read")(handler))
+        return handler
+
+    return route
+
+
+@live("/containers")
+def containers(socket: Server) -> None:
+    _watch(socket, "containers", Containers)
+
+
+@live("/protocol-migrations")
+def protocol_migrations(socket: Server) -> None:
+    _watch(socket, "protocol-migrations", Migrations)
+
+
+@live("/containers/<uuid:container_id>")
+def container(socket: Server, container_id: uuid.UUID) -> None:
+    _watch(socket, ("container", container_id), lambda: ContainerTimeline(container_id))
+
+
+@live("/connections/<uuid:connection_id>")
+def connection(socket: Server, connection_id: uuid.UUID) -> None:
+    _watch(socket, ("connection", connection_id), lambda: ConnectionTimeline(connection_id))
+
+
+@live("/messages/<uuid:message_id>")
+def message(socket: Server, message_id: uuid.UUID) -> None:
+    _watch(socket, ("message", message_id), lambda: Message(message_id))
+
+
+def _watch(socket: Server, topic: Hashable, make: Callable[[], Channel]) -> None:
+    viewer = Viewer(current_user.fs_uniquifier)
+    try:
+        with current_app.extensions["live"].watching(topic, make, viewer) as channel:
+            db.session.remove()  # the connection goes back to the pool: a socket may live for days
+            viewer.serve(socket, channel)
+    except TooManyViewers:
+        socket.close(*TOO_MANY)
+    except NotFound:
+        socket.close(*GONE)
+    finally:
+        socket.sock.end()

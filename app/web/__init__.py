@@ -1,0 +1,44 @@
+"""The pages: a blueprint a noun, and around them the guard, the headers and the error pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app import access
+from app.web import (
+    assets,
+    configurations,
+    connections,
+    containers,
+    failures,
+    filters,
+    headers,
+    health,
+    messages,
+    prompts,
+    protocol_migrations,
+)
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+BLUEPRINTS = (
+    health.bp,
+    containers.bp,
+    connections.bp,
+    messages.bp,
+    configurations.bp,
+    protocol_migrations.bp,
+    prompts.bp,
+)
+
+
+def register(app: Flask) -> None:
+    """Add the pages to the application."""
+    app.before_request(access.guard)
+    app.before_request(assets.check)
+    app.after_request(headers.add)
+    filters.register(app)
+    failures.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)

@@ -1,0 +1,111 @@
+"""Containers: the list, one of them, and the forms to register, edit and remove one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+
+from app.access import actor, permission
+from app.errors import ConsoleError
+from app.extensions import db, htmx
+from app.queries import containers as queries
+from app.services import containers
+from app.web.configurations import form_for
+from app.web.forms.container import ContainerForm, FilterForm, RemovalForm
+from app.web.forms.errors import report
+from app.web.forms.prompt import PromptForm
+from app.web.forms.protocol_migration import MigrationForm
+from app.web.timeline import Timeline
+
+if TYPE_CHECKING:
+    import uuid
+
+    from flask.typing import ResponseReturnValue
+
+bp = Blueprint("containers", __name__)
+
+
+@bp.get("/")
+@permission("read")
+def index() -> ResponseReturnValue:
+    """List the containers; a search by htmx gets the list alone."""
+    narrowed = FilterForm(request.args)
+    page = queries.page(
+        db.session(), narrowed.values(), after=narrowed.after.data, before=narrowed.before.data
+    )
+    partial = htmx.target == "container-list" and not htmx.history_restore_request
+    template = "containers/_list.html" if partial else "containers/index.html"
+    return render_template(template, page=page, narrowed=narrowed)
+
+
+@bp.route("/containers/new", methods=["GET", "POST"])
+@permission("manage")
+def new() -> ResponseReturnValue:
+    form = ContainerForm()
+    if form.validate_on_submit():
+        try:
+            container = containers.register(db.session(), form.values(), actor())
+            db.session.commit()
+        except ConsoleError as error:
+            report(error, form)
+        else:
+            flash(f"{container.name} is registered. The gateway dials it now.", "success")
+            return redirect(url_for("containers.show", container_id=container.id))
+    return render_template("containers/new.html", form=form), 422 if form.errors else 200
+
+
+@bp.get("/containers/<uuid:container_id>")
+@permission("read")
+def show(container_id: uuid.UUID) -> ResponseReturnValue:
+    container = queries.get(db.session(), container_id)
+    return render_template(
+        "containers/show.html",
+        container=container,
+        timeline=Timeline.of_container(container.id),
+        configuration=form_for(container),
+        migration=MigrationForm(),
+        prompt=PromptForm(),
+    )
+
+
+@bp.get("/containers/<uuid:container_id>/messages")
+@permission("read")
+def older_messages(container_id: uuid.UUID) -> ResponseReturnValue:
+    """Answer with the rows of the timeline that come before the cursor."""
+    return render_template("messages/_older.html", timeline=Timeline.of_container(container_id))
+
+
+@bp.route("/containers/<uuid:container_id>/edit", methods=["GET", "POST"])
+@permission("manage")
+def edit(container_id: uuid.UUID) -> ResponseReturnValue:
+    container = queries.get(db.session(), container_id)
+    form = ContainerForm.of(container)
+    if form.validate_on_submit():
+        try:
+            containers.update(db.session(), container, form.values(), actor())
+            db.session.commit()
+        except ConsoleError as error:
+            db.session.rollback()
+            report(error, form)
+        else:
+            flash(f"{container.name} is saved.", "success")
+            return redirect(url_for("containers.show", container_id=container_id))
+    return render_template(
+        "containers/edit.html", form=form, container=container
+    ), 422 if form.errors else 200
+
+
+@bp.route("/containers/<uuid:container_id>/remove", methods=["GET", "POST"])
+@permission("manage")
+def remove(container_id: uuid.UUID) -> ResponseReturnValue:
+    container = queries.get(db.session(), container_id)
+    form = RemovalForm(name_of_container=container.name)
+    if form.validate_on_submit():
+        name = container.name
+        containers.remove(db.session(), container, actor(), form.reason.data)
+        db.session.commit()
+        flash(f"{name} is removed, with everything recorded of it.", "success")
+        return redirect(url_for("containers.index"))
+    page = render_template("containers/remove.html", form=form, container=container)
+    return page, 422 if form.errors else 200

@@ -1,0 +1,94 @@
+"""How values look: markers of redaction, sizes, times, and a line that says what a record is about."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from flask_login import current_user
+from markupsafe import Markup, escape
+
+from app.live.fragments import fragment
+from app.protocol.states import ConnectionStatus, Direction, MessageType, Protocol
+from app.web.payload_tree import tree
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from flask import Flask
+
+_MARKER: Final = re.compile(r"«[^«»]{1,200}»")
+KIB: Final = 1024
+PREVIEW: Final = 160  # characters; more than a row shows on a wide screen
+
+
+def register(app: Flask) -> None:
+    app.add_template_filter(marked)
+    app.add_template_filter(size)
+    app.add_template_filter(utc)
+    app.add_template_filter(preview)
+    app.add_template_filter(tree)
+    app.add_template_global(fragment)
+    app.add_template_global(may)
+    app.jinja_env.globals.update(
+        directions=Direction, message_types=MessageType, protocols=Protocol, statuses=ConnectionStatus
+    )
+
+
+def may(permission: str) -> bool:
+    """Tell whether the signed-in person has a permission; for what a page shows, never for what it allows."""
+    return bool(current_user.is_authenticated and current_user.has_permission(permission))
+
+
+def marked(text: str) -> Markup:
+    """Escape a text and highlight what redaction has left in it, such as «token, 40 characters»."""
+    return Markup(_MARKER.sub(r'<mark class="redacted">\g<0></mark>', str(escape(text))))  # noqa: S704 - escaped
+
+
+def size(count: int) -> str:
+    """Write a number of bytes for people."""
+    if count < KIB:
+        return f"{count} B"
+    return f"{count / KIB:.1f} KiB" if count < KIB**2 else f"{count / KIB**2:.1f} MiB"
+
+
+def utc(moment: dt.datetime) -> str:
+    """Write a time in UTC to the millisecond, as it stands where no script shows it in the viewer's zone."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d} UTC"
+
+
+def preview(payload: Any) -> str:
+    """Say in a line what a record is about: an update's text, a title, a stop reason, or its members."""
+    return " ".join(_gist(payload).split())[:PREVIEW]
+
+
+def _gist(payload: Any) -> str:
+    if not isinstance(payload, dict):
+        return "" if payload is None else str(payload)[: PREVIEW * 2]
+    for member in ("error", "result", "params", "update"):
+        inner = payload.get(member)
+        if isinstance(inner, dict):
+            return _gist(inner)
+    kind = payload.get("sessionUpdate")
+    words = [kind, _text(payload)] if isinstance(kind, str) else [_text(payload)]
+    return " · ".join(word for word in words if word) or _members(payload)
+
+
+def _text(payload: dict[str, Any]) -> str:
+    """Find the words for people in a payload: content, prompt, a message, a title, a reason."""
+    content = payload.get("content") or payload.get("prompt")
+    for block in content if isinstance(content, list) else [content]:
+        if isinstance(block, dict) and isinstance(block.get("text"), str):
+            return str(block["text"])[: PREVIEW * 2]
+    for member in ("message", "title", "stopReason", "reason", "status"):
+        if isinstance(payload.get(member), str):
+            return str(payload[member])[: PREVIEW * 2]
+    return ""
+
+
+def _members(payload: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name}: {value}" if isinstance(value, str | int | float) else name
+        for name, value in list(payload.items())[:8]
+        if not name.startswith("_")
+    )

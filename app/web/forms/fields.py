@@ -1,0 +1,62 @@
+"""Fields and checks that several forms share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from wtforms import SelectMultipleField, StringField, TextAreaField, ValidationError
+from wtforms.validators import DataRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
+
+if TYPE_CHECKING:
+    from wtforms import Field
+
+REASON_LENGTH: Final = 500
+"""Characters: a reason is a sentence or two in a history."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def no_control_characters(_form: Any, field: Field) -> None:
+    """Refuse what PostgreSQL cannot store (NUL) and nobody types."""
+    if field.data and _CONTROL.search(field.data):
+        raise ValidationError("must not have control characters")
+
+
+def stripped(value: str | None) -> str:
+    return (value or "").strip()
+
+
+class CheckboxesField(SelectMultipleField):  # type: ignore[misc]  # WTForms ships no types
+    """Several of a few choices, as checkboxes."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+def line_field(
+    label: str, *, length: int, required: bool = False, hint: str = "", **attributes: Any
+) -> StringField:
+    """A line of text."""
+    checks = [Length(max=length), no_control_characters]
+    if required:
+        checks.insert(0, DataRequired())
+    return StringField(label, checks, filters=[stripped], description=hint, render_kw=attributes or None)
+
+
+def reason_field(
+    label: str = "Reason", hint: str = "Shown in the history.", *, required: bool = True
+) -> StringField:
+    """Why something is done (DESIGN, promise 6)."""
+    return line_field(label, length=REASON_LENGTH, required=required, hint=hint, autocomplete="off")
+
+
+def text_field(
+    label: str, *, length: int, hint: str = "", rows: int = 3, required: bool = False
+) -> TextAreaField:
+    """Several lines of text."""
+    checks = [Length(max=length), no_control_characters]
+    if required:
+        checks.insert(0, DataRequired())
+    return TextAreaField(label, checks, description=hint, render_kw={"rows": rows})

@@ -1,0 +1,63 @@
+"""A timeline as a page shows it: some records, the newest first, and where the older ones begin."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flask import abort, request, url_for
+
+from app.extensions import db
+from app.live.fragments import TIMELINE_ROWS
+from app.queries import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.models import AcpMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Records of a container or connection; `before` is the cursor in the URL, None for the live end."""
+
+    records: Sequence[AcpMessage]
+    before: uuid.UUID | None
+    older: uuid.UUID | None
+    page: str
+    rows: str
+    live: str
+
+    @classmethod
+    def of_container(cls, container_id: uuid.UUID) -> Timeline:
+        return cls._read("container", container_id, messages.of_container)
+
+    @classmethod
+    def of_connection(cls, connection_id: uuid.UUID) -> Timeline:
+        return cls._read("connection", connection_id, messages.of_connection)
+
+    @classmethod
+    def _read(cls, noun: str, subject: uuid.UUID, query: Callable[..., Sequence[AcpMessage]]) -> Timeline:
+        before = _cursor()
+        found = query(db.session(), subject, before=before, limit=TIMELINE_ROWS + 1)
+        records = found[:TIMELINE_ROWS]
+        named: dict[str, Any] = {f"{noun}_id": subject}
+        return cls(
+            records=records,
+            before=before,
+            older=records[-1].id if len(found) > TIMELINE_ROWS else None,
+            page=url_for(f"{noun}s.show", **named),
+            rows=url_for(f"{noun}s.older_messages", **named),
+            live=f"/live/{noun}s/{subject}",
+        )
+
+
+def _cursor() -> uuid.UUID | None:
+    text = request.args.get("before")
+    if not text:
+        return None
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        abort(400)

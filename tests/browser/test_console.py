@@ -1,0 +1,180 @@
+"""What a support person does, in a real browser against the real product."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PATIENCE = 30_000  # ms
+
+expect.set_options(timeout=PATIENCE)
+
+# Set on the window, so that a reload would lose it.
+MARK = "window.notReloaded = true"
+MARKED = "window.notReloaded === true"
+
+
+def open_container(page: Page, name: str) -> None:
+    page.goto(f"/?q={name}")
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    page.evaluate(MARK)
+
+
+def test_a_state_changes_in_the_list_without_reloading(page: Page) -> None:
+    page.goto("/?q=dropper")
+    page.evaluate(MARK)
+    row = page.locator("tr", has=page.get_by_role("link", name="dropper", exact=True))
+    expect(row.locator(".state")).to_have_text(re.compile("connected"))
+    expect(row.locator("td.num b.bad")).to_be_visible(timeout=60_000)  # it drops every 20 s and comes back
+    expect(row.locator(".state")).to_have_text(re.compile("● connected"))
+    assert page.evaluate(MARKED)
+
+
+def test_a_container_that_is_registered_or_removed_changes_the_list(page: Page) -> None:
+    page.goto("/?q=newcomer")
+    page.evaluate(MARK)
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    elsewhere = page.context.new_page()
+    elsewhere.goto("/containers/new")
+    elsewhere.get_by_label("Name").fill("newcomer")
+    elsewhere.get_by_label("Endpoint").fill("http://127.0.0.1:9")
+    elsewhere.get_by_role("button", name="Register").click()
+    row = page.locator("tr", has=page.get_by_role("link", name="newcomer", exact=True))
+    expect(row.locator(".state")).to_have_text(re.compile("disconnected"))
+    elsewhere.get_by_role("link", name="Remove").click()
+    elsewhere.get_by_label("Name").fill("newcomer")
+    elsewhere.get_by_label("Reason").fill("only a test")
+    elsewhere.get_by_role("button", name="Remove").click()
+    expect(row).to_have_count(0)
+    assert page.evaluate(MARKED)
+
+
+def test_a_message_arrives_without_reloading(page: Page) -> None:
+    open_container(page, "plain")
+    page.get_by_role("textbox", name="Prompt").fill("hello from the browser")
+    page.get_by_label("Allow what it asks once").check()
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#flashes")).to_contain_text("The prompt is sent")
+    expect(page.locator("#timeline-rows")).to_contain_text("echo: hello from the browser")
+    page.evaluate(MARK)
+    newest = page.locator("#timeline-rows > li").first.get_attribute("id")
+    expect(page.locator("#timeline-rows > li").first).not_to_have_attribute("id", str(newest))
+    assert page.evaluate(MARKED)
+
+
+def test_a_message_opens_as_a_tree_with_its_pair(page: Page) -> None:
+    open_container(page, "plain")
+    asked = page.locator("#timeline-rows > li", has=page.locator(".outbound"))
+    asked.locator("a", has_text="session/prompt").first.click()
+    expect(page.get_by_role("heading", name="Raw JSON")).to_be_visible()
+    expect(page.locator(".tree")).to_contain_text("session/prompt")
+    page.get_by_role("heading", name="Its answer").locator("..").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="The request it answers")).to_be_visible()
+
+
+def test_pausing_misses_nothing(page: Page) -> None:
+    open_container(page, "streamer")
+    rows = page.locator("#timeline-rows > li")
+    expect(rows.first).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "paused")
+    before = rows.first.get_attribute("id")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(rows.first).not_to_have_attribute("id", str(before))
+    ids = rows.evaluate_all("rows => rows.map(row => row.id)")
+    assert len(ids) == len(set(ids))
+    assert before in ids
+    assert ids == sorted(ids, reverse=True)
+
+
+def test_a_configuration_is_checked_while_typing_and_saved(page: Page) -> None:
+    open_container(page, "acp-only")
+    page.get_by_label("First delay").fill("99999999")
+    expect(page.locator("#configuration-checks")).to_contain_text("First delay")
+    expect(page.locator("#configuration-checks")).to_contain_text("Nothing can be saved yet")
+    page.get_by_label("First delay").fill("750")
+    expect(page.locator("#configuration-checks")).to_contain_text("applied at once")
+    page.get_by_role("button", name="Save configuration").click()
+    expect(page.locator("#flashes")).to_contain_text("The configuration is saved")
+    expect(page.get_by_label("First delay")).to_have_value("750")
+
+
+def test_a_container_is_migrated_and_rolled_back(page: Page) -> None:
+    open_container(page, "http-first")
+    session = page.locator("dl.facts").first
+    expect(session.locator(".protocol")).to_have_text("HTTP")
+    page.get_by_label("Reason", exact=True).fill("less latency")
+    page.get_by_role("button", name="Migrate to ACP").click()
+    expect(page.locator("#flashes")).to_contain_text("is requested")
+    page.evaluate(MARK)
+    expect(session.locator(".protocol")).to_have_text("ACP")
+    expect(page.locator(".history > li").first).to_contain_text("completed")
+    page.get_by_label("Reason", exact=True).fill("more errors")
+    assert page.evaluate(MARKED)
+    page.get_by_role("button", name="Roll back to HTTP").click()
+    expect(page.locator("#flashes")).to_contain_text("The rollback is requested")
+    expect(session.locator(".protocol")).to_have_text("HTTP")
+    history = page.locator(".history > li")
+    expect(history.first).to_contain_text("completed")
+    expect(history.nth(1)).to_contain_text("rolled back")
+    page.goto("/protocol-migrations")
+    expect(page.locator("table")).to_contain_text("more errors")
+
+
+def test_hostile_payloads_are_text(page: Page) -> None:
+    open_container(page, "hostile")
+    page.get_by_role("textbox", name="Prompt").fill("<img src=x onerror=\"document.title='owned'\">")
+    page.get_by_role("button", name="Send").click()
+    rows = page.locator("#timeline-rows")
+    for text in ("<script>document.title", "<img src=x onerror", 'hx-get="/logout"', "hx-swap-oob='true'"):
+        expect(rows).to_contain_text(text)
+    assert rows.locator("script, img, [hx-get], [onerror], tr").count() == 0
+    assert page.locator("#topbar").count() == 0
+    rows.locator("a", has_text="<script>").first.click()
+    expect(page.locator(".tree")).to_contain_text("<script>document.title")
+    assert page.locator("main script, main img").count() == 0
+    assert page.title().endswith("LumiLink ACP Console")
+
+
+def test_searching_narrows_the_list_as_one_types(page: Page) -> None:
+    page.goto("/")
+    page.evaluate(MARK)
+    page.get_by_label("Search").press_sequentially("http-o")
+    expect(page.locator("#container-list tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"q=http-o"))
+    assert page.evaluate(MARKED)
+    page.go_back()
+    expect(page.locator("#container-list tbody tr")).not_to_have_count(1)
+
+
+def test_the_theme_is_the_systems_or_the_chosen_one(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/")
+    root = page.locator("html")
+    expect(root).to_have_attribute("data-bs-theme", "dark")
+    page.get_by_role("button", name="Use the light theme").click()
+    expect(root).to_have_attribute("data-bs-theme", "light")
+    page.reload()
+    expect(root).to_have_attribute("data-bs-theme", "light")
+
+
+def test_forms_work_without_scripts(page: Page) -> None:
+    context = page.context.browser.new_context(  # type: ignore[union-attr]
+        java_script_enabled=False, storage_state=page.context.storage_state()
+    )
+    plain = context.new_page()
+    base = page.url.split("/?")[0].rstrip("/")
+    plain.goto(f"{base}/?q=plain")
+    plain.get_by_role("link", name="plain", exact=True).click()
+    plain.get_by_label("Idle timeout").fill("61000")
+    plain.get_by_role("button", name="Save configuration").click()
+    expect(plain.locator("#flashes")).to_contain_text("The configuration is saved")
+    expect(plain.locator("time").first).to_contain_text("UTC")
+    context.close()
