@@ -1,0 +1,49 @@
+"""The command line: `flask --app wsgi …`, with the powers of the pages through the same services."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from app.cli.configurations import configurations
+from app.cli.containers import containers
+from app.cli.gateway import gateway
+from app.cli.group import ConsoleGroup
+from app.cli.prompts import prompts
+from app.cli.protocol_migrations import protocol_migrations
+from app.cli.serve import serve
+from app.cli.tokens import tokens
+from app.cli.users import users
+
+if TYPE_CHECKING:
+    import click
+    from flask import Flask
+
+
+class DemoGroup(ConsoleGroup):
+    """The commands of `app.cli.demo`, imported when they are asked for.
+
+    They bring the official SDK, whose models take half a second and 17 MB; no other process needs them.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._loaded().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._loaded().get_command(ctx, cmd_name)
+
+    @staticmethod
+    def _loaded() -> click.Group:
+        group: click.Group = import_module("app.cli.demo").demo
+        return group
+
+
+demo = DemoGroup("demo", help="Run a fleet of containers to try the console with.")
+
+COMMANDS = (serve, gateway, demo, containers, configurations, protocol_migrations, prompts, tokens, users)
+
+
+def register(app: Flask) -> None:
+    """Add our commands to those of Flask and its extensions."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

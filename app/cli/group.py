@@ -1,0 +1,59 @@
+"""What all commands have in common: an error is told in words, with what to do next, never as a traceback."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import click
+import psycopg
+from flask.cli import AppGroup
+from sqlalchemy.exc import DBAPIError
+
+from app.errors import ConsoleError, DatabaseNotMigrated, DatabaseUnavailable
+
+
+class ConsoleCommand(click.Command):
+    """A command that ends with exit code 1 and a message on stderr where it raises a ConsoleError.
+
+    With its option `--json` (parameter `as_json`) the message is an object: `{"error": …, "advice": …}`.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ConsoleError, DBAPIError, psycopg.Error) as error:
+            _fail(explained(error), as_json=ctx.params.get("as_json", False))
+
+
+class ConsoleGroup(AppGroup):
+    """A group of such commands, run in an app context. Use it as `@click.group(cls=ConsoleGroup)`."""
+
+    command_class = ConsoleCommand
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def explained(error: ConsoleError | DBAPIError | psycopg.Error) -> ConsoleError:
+    """Give the error that tells an operator what to do; raises the one given where none fits."""
+    if isinstance(error, ConsoleError):
+        return error
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+        return DatabaseNotMigrated(_first_line(cause))
+    if isinstance(cause, psycopg.OperationalError):
+        return DatabaseUnavailable(_first_line(cause))
+    raise error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _fail(error: ConsoleError, *, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"error": str(error), "advice": error.advice}), err=True)
+    else:
+        click.echo(f"Error: {error}\n{error.advice}", err=True)
+    raise SystemExit(1)
