@@ -1,0 +1,109 @@
+"""The command line: what each command does, and what it prints for people and for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from app.models import AuditEvent, CallerToken, User
+from app.protocol.states import MigrationPhase, Protocol
+from app.queries import containers
+from app.queries import protocol_migrations as queries
+from app.services import connections, protocol_migrations, tokens
+from tests.support.commands import ADD, PASSWORD, as_json, run
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskCliRunner
+    from sqlalchemy.orm import Session
+
+
+def test_a_container_is_added_shown_edited_listed_and_removed(runner: FlaskCliRunner) -> None:
+    added = as_json(runner, *ADD, "--prefer", "acp", "--label", "team=a", "--credential", "env:WEB_1")
+    assert (added["name"], added["preferred_protocol"], added["labels"]) == ("web-1", "acp", {"team": "a"})
+    edited = as_json(runner, "containers", "edit", added["id"], "--name", "web-2", "--credential", "")
+    assert edited == added | {"name": "web-2", "credential": None}
+    assert as_json(runner, "containers", "show", "web-2") == edited
+    assert json.loads(run(runner, "containers", "show", "web-2").stdout) == edited
+    for narrowed, names in [
+        ((), ["web-2"]),
+        (("--status", "never", "--protocol", "http", "--search", "web"), ["web-2"]),
+        (("--status", "connected"), []),
+    ]:
+        assert [row["name"] for row in as_json(runner, "containers", "list", *narrowed)] == names
+    assert "web-2 " in run(runner, "containers", "list").stdout
+    assert as_json(runner, "containers", "remove", "web-2") == {"removed": "web-2", "id": added["id"]}
+    assert run(runner, "containers", "list").stdout == "No containers.\n"
+
+
+def test_what_a_container_prefers_when_nobody_says(runner: FlaskCliRunner) -> None:
+    assert as_json(runner, *ADD)["preferred_protocol"] == "http"
+    only = as_json(runner, "containers", "add", "web-2", "https://agents.example", "--protocols", "acp")
+    assert only["preferred_protocol"] == "acp"
+    plain = as_json(runner, "containers", "add", "web-3", "https://agents.example")
+    assert plain["supported_protocols"] == ["http"]
+
+
+def test_a_configuration_is_changed_and_the_rest_stays(runner: FlaskCliRunner, session: Session) -> None:
+    before = as_json(runner, *ADD)["configuration"]
+    changes = ("reconnect_delay=20", "compression_enabled=no", "encryption_level=none")
+    after = as_json(runner, "configurations", "change", "web-1", *changes, "--reason", "slow link")
+    assert after == before | {"reconnect_delay": 20, "compression_enabled": False, "encryption_level": "none"}
+    assert as_json(runner, "containers", "show", "web-1")["configuration"] == after
+    event = session.scalars(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
+    assert event is not None
+    assert (event.action, event.reason) == ("configuration changed", "slow link")
+
+
+def test_a_protocol_migration_is_started_rolled_back_and_listed(
+    runner: FlaskCliRunner, session: Session
+) -> None:
+    run(runner, *ADD)
+    start = ("protocol-migrations", "start", "web-1", "--to", "acp", "--reason", "to see")
+    started = as_json(runner, *start)
+    assert (started["container"], started["to_protocol"], started["reason"]) == ("web-1", "acp", "to see")
+    again = runner.invoke(args=start)
+    assert again.exit_code == 1
+    complete(session)
+    back = as_json(runner, "protocol-migrations", "rollback", started["id"], "--reason", "as it was")
+    assert (back["from_protocol"], back["to_protocol"]) == ("acp", "http")
+    listed = as_json(runner, "protocol-migrations", "list", "--container", "web-1")
+    assert [each["id"] for each in listed] == [back["id"], started["id"]]
+    assert as_json(runner, "protocol-migrations", "list") == listed
+    assert "http → acp" in run(runner, "protocol-migrations", "list").stdout
+
+
+def complete(session: Session) -> None:
+    """Do what the gateway would: bring the protocol migration of web-1 to its end."""
+    container = containers.get(session, "web-1")
+    (migration,) = queries.of_container(session, container.id)
+    for phase in (MigrationPhase.PREFLIGHT, MigrationPhase.SWITCHING):
+        protocol_migrations.advance(session, migration, phase)
+    connection = connections.open_row(session, container.id, Protocol.ACP, "1.0.0")
+    protocol_migrations.switch(session, container, Protocol.ACP, connection)
+    for phase in (MigrationPhase.VERIFYING, MigrationPhase.COMPLETED):
+        protocol_migrations.advance(session, migration, phase)
+    session.commit()
+
+
+def test_a_token_stands_alone_on_the_last_line_and_only_its_hash_is_stored(
+    runner: FlaskCliRunner, session: Session
+) -> None:
+    result = run(runner, "tokens", "create", "caller")
+    assert result.output.splitlines()[-1] == result.stdout.strip()
+    (stored,) = session.scalars(select(CallerToken))
+    assert stored.token_hash == tokens.hashed(result.stdout.strip())
+    assert as_json(runner, "tokens", "revoke", "caller") == {"revoked": "caller"}
+    assert as_json(runner, "tokens", "create", "caller")["token"] != result.stdout.strip()
+    assert run(runner, "tokens", "revoke", "caller").stdout == "Revoked caller.\n"
+
+
+def test_a_user_is_added_with_a_role_and_a_password_that_is_no_argument(
+    runner: FlaskCliRunner, session: Session
+) -> None:
+    added = as_json(runner, "users", "add", "ann@example.org", "--role", "migrator", "--password-stdin")
+    assert added == {"email": "ann@example.org", "role": "migrator"}
+    (user,) = session.scalars(select(User))
+    assert [role.name for role in user.roles] == ["migrator"]
+    assert PASSWORD.strip() not in user.password

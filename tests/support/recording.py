@@ -1,0 +1,83 @@
+"""A recorder at work on a real database, with what it stored, delivered and told."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from app.gateway.batch import Entry, Lease
+from app.gateway.database import Database
+from app.gateway.recorder import Recorder
+from app.gateway.rows import COLUMNS, Book
+from app.models import new_id
+from app.protocol.frames import parse
+from app.protocol.message import Message
+from app.protocol.states import Direction, MessageType
+from app.services import leases
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import AsyncIterator
+
+    from tests.support.store import Store
+
+
+class Bench:
+    """A recorder at work, the lease and the book to write under, and what it has told."""
+
+    def __init__(self, database: Database, store: Store, gateway_id: uuid.UUID, lease: Lease) -> None:
+        self.store = store
+        self.lease = lease
+        self.gateway_id = gateway_id
+        self.committed: list[Any] = []
+        self.stale: list[Lease] = []
+        self.delivered: list[int] = []
+        self.recorder = Recorder(
+            database, gateway_id, committed=self.committed.extend, stale=self.stale.append
+        )
+        (row,) = store.rows(
+            "INSERT INTO acp_connection (connection_id, container_id, status, version)"
+            " VALUES ('k', %s, 'disconnected', '1.0.0') RETURNING id",
+            lease.container_id,
+        )
+        self.book = Book(row["id"], 0)
+
+    def append(self, text: str = "{}", lease: Lease | None = None, **changes: Any) -> None:
+        """Append a record whose delivery notes its number."""
+        frame = parse(text)
+        message = Message(
+            id=new_id(),
+            direction=Direction.INBOUND,
+            message_type=MessageType.EVENT,
+            rpc_kind=frame.kind,
+            frame=frame,
+        )
+        row = list(self.book.row(message))
+        for column, value in changes.items():
+            row[list(COLUMNS).index(column)] = value
+        deliver = partial(self.delivered.append, self.book.last_seq)
+        self.recorder.append(Entry(lease or self.lease, tuple(row), frame.size, deliver))
+
+    def stored(self) -> list[int]:
+        """Numbers of the stored records, in the order of their ids."""
+        return [row["seq"] for row in self.store.rows("SELECT seq FROM acp_message ORDER BY id")]
+
+
+@asynccontextmanager
+async def recording(store: Store, url: str) -> AsyncIterator[Bench]:
+    container_id = store.register("plain", "http://127.0.0.1:9")
+    database = Database(url)
+    try:
+        gateway = await database.run(partial(leases.join, address="a", version="0"))
+        held = await database.run(partial(leases.renew, gateway_id=gateway.id, ttl=60))
+        made = Bench(database, store, gateway.id, Lease(container_id, held[container_id]))
+        working = asyncio.create_task(made.recorder.run())
+        try:
+            yield made
+        finally:
+            working.cancel()
+            await asyncio.wait({working})
+    finally:
+        database.close()

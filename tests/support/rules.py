@@ -1,0 +1,149 @@
+"""Statements that break the data model's rules, each with the name of the rule that refuses it."""
+
+from __future__ import annotations
+
+ID = "CREATE FUNCTION id(n int) RETURNS uuid IMMUTABLE LANGUAGE sql RETURN lpad(n::text, 32, '0')::uuid"
+"""`id(n)` is the uuid that ends in n."""
+
+# Container 1 speaks both protocols and is on ACP over connection 11; 12 is a former one. Container 2 speaks
+# HTTP only. Container 1 has a finished protocol migration, container 2 has one under way.
+FIXTURE = """
+INSERT INTO container (id, name, endpoint_url, supported_protocols) VALUES
+    (id(1), 'both', 'http://127.0.0.1:1', '{http,acp}'), (id(2), 'plain', 'http://127.0.0.1:2', '{http}');
+INSERT INTO acp_connection (id, connection_id, container_id, status, version) VALUES
+    (id(11), 'k-11', id(1), 'connected', '1.0.0'), (id(12), 'k-12', id(1), 'disconnected', '1.0.0'),
+    (id(21), 'k-21', id(2), 'connected', '0.3.1');
+INSERT INTO acp_message (id, connection_id, direction, message_type, size)
+    VALUES (id(111), id(11), 'inbound', 'event', 1);
+INSERT INTO protocol_migration (id, container_id, from_protocol, to_protocol, completed_at, success, phase)
+    VALUES (id(13), id(1), 'http', 'acp', now() + interval '1 s', true, 'completed');
+INSERT INTO protocol_migration (id, container_id, from_protocol, to_protocol)
+    VALUES (id(23), id(2), 'http', 'acp');
+INSERT INTO audit_event (actor, action, subject_type, subject_id) VALUES ('ann', 'did', 'container', id(1));
+INSERT INTO container_session (id, container_id, protocol_type, acp_connection_id)
+    VALUES (id(14), id(1), 'acp', id(11)), (id(22), id(2), 'http', NULL);
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
+"""
+
+CONNECTION = "INSERT INTO acp_connection (connection_id, container_id, status, version) VALUES"
+MESSAGE = "INSERT INTO acp_message (connection_id, direction, message_type, size) VALUES"
+TIMED = MESSAGE.replace("size)", "size, processing_time)")
+MIGRATION = "INSERT INTO protocol_migration (container_id, from_protocol, to_protocol) VALUES"
+CONTAINER = "INSERT INTO container (name, endpoint_url, supported_protocols, preferred_protocol) VALUES"
+
+BROKEN = [
+    # AcpConnection
+    (f"{CONNECTION} ('new', id(1), 'lost', '1.0.0')", "ck_acp_connection_status_valid"),
+    ("UPDATE acp_connection SET status = 'lost'", "ck_acp_connection_status_valid"),
+    (f"{CONNECTION} ('new', id(1), 'disconnected', '1')", "ck_acp_connection_version_semver"),
+    (f"{CONNECTION} ('new', id(9), 'disconnected', '1.0.0')", "fk_acp_connection_container_id"),
+    (f"{CONNECTION} ('k-11', id(2), 'disconnected', '1.0.0')", "uq_acp_connection_connection_id"),
+    (f"{CONNECTION} ('new', id(1), 'connected', '1.0.0')", "uq_acp_connection_one_active"),
+    (f"{CONNECTION} ('new', id(1), 'error', '1.0.0')", "uq_acp_connection_one_active"),
+    (f"{CONNECTION} ('new', id(1), 'reconnecting', '1.0.0')", "uq_acp_connection_one_active"),
+    ("UPDATE acp_connection SET status = 'connected'", "uq_acp_connection_one_active"),
+    ("UPDATE acp_connection SET status = 'reconnecting' WHERE id = id(11)", "acp_connection_status_move"),
+    ("UPDATE acp_connection SET error_count = -1", "ck_acp_connection_error_count_not_negative"),
+    ("UPDATE acp_connection SET reconnect_count = -1", "ck_acp_connection_reconnect_count_not_negative"),
+    # ContainerSession
+    ("UPDATE container_session SET protocol_type = 'ftp'", "ck_container_session_protocol_type_valid"),
+    ("UPDATE container_session SET acp_connection_id = NULL", "ck_container_session_acp_has_connection"),
+    ("DELETE FROM acp_connection WHERE id = id(11)", "ck_container_session_acp_has_connection"),
+    (
+        "UPDATE container_session SET protocol_type = 'acp' WHERE container_id = id(2)",
+        "ck_container_session_acp_has_connection",
+    ),
+    (
+        "UPDATE container_session SET (protocol_type, acp_connection_id) = ('acp', id(21)) WHERE id = id(22)",
+        "container_session_protocol_supported",
+    ),
+    (
+        "UPDATE container_session SET acp_connection_id = id(21) WHERE container_id = id(1)",
+        "fk_container_session_acp_connection",
+    ),
+    (
+        "UPDATE acp_connection SET container_id = id(2), status = 'disconnected' WHERE id = id(11)",
+        "fk_container_session_acp_connection",
+    ),
+    ("INSERT INTO container_session (container_id) VALUES (id(1))", "uq_container_session_container_id"),
+    ("INSERT INTO container_session (container_id) VALUES (id(9))", "fk_container_session_container_id"),
+    ("DELETE FROM container_session", "container_keeps_session"),
+    # AcpMessage
+    (f"{MESSAGE} (id(11), 'sideways', 'event', 1)", "ck_acp_message_direction_valid"),
+    (f"{MESSAGE} (id(11), 'inbound', 'gossip', 1)", "ck_acp_message_message_type_valid"),
+    (f"{MESSAGE} (id(11), 'inbound', 'event', 0)", "ck_acp_message_size_positive"),
+    (f"{MESSAGE} (id(11), 'inbound', 'event', -1)", "ck_acp_message_size_positive"),
+    (f"{MESSAGE} (id(9), 'inbound', 'event', 1)", "fk_acp_message_connection_id"),
+    (
+        f"{TIMED} (id(11), 'inbound', 'event', 1, -1)",
+        "ck_acp_message_processing_time_not_negative",
+    ),
+    ("UPDATE acp_message SET payload = '{}'", "acp_message_append_only"),
+    # Container
+    (f"{CONTAINER} ('new', 'http://h', '{{http,ftp}}', 'http')", "ck_container_supported_protocols_valid"),
+    (f"{CONTAINER} ('new', 'http://h', '{{http,NULL}}', 'http')", "ck_container_supported_protocols_valid"),
+    (f"{CONTAINER} ('new', 'http://h', '{{acp,acp}}', 'acp')", "ck_container_supported_protocols_distinct"),
+    (f"{CONTAINER} ('new', 'http://h', '{{http}}', 'acp')", "ck_container_preferred_protocol_supported"),
+    (f"{CONTAINER} ('new', 'http://h', '{{}}', 'http')", "ck_container_preferred_protocol_supported"),
+    (f"{CONTAINER} ('both', 'http://h', '{{http}}', 'http')", "uq_container_name"),
+    ("UPDATE container SET status = 'lost'", "ck_container_status_valid"),
+    ("UPDATE container SET supported_protocols = '{http}'", "container_protocol_in_use"),
+    # ProtocolMigration
+    (f"{MIGRATION} (id(1), 'ftp', 'acp')", "ck_protocol_migration_from_protocol_valid"),
+    (f"{MIGRATION} (id(1), 'http', 'ftp')", "ck_protocol_migration_to_protocol_valid"),
+    (f"{MIGRATION} (id(9), 'http', 'acp')", "fk_protocol_migration_container_id"),
+    (f"{MIGRATION} (id(2), 'http', 'acp')", "uq_protocol_migration_one_open"),
+    (
+        "UPDATE protocol_migration SET completed_at = started_at, success = true",
+        "ck_protocol_migration_completed_after_started",
+    ),
+    (
+        "UPDATE protocol_migration SET completed_at = now() + interval '1 s', success = NULL",
+        "ck_protocol_migration_success_set_when_completed",
+    ),
+    ("UPDATE protocol_migration SET attempt_count = 0", "ck_protocol_migration_attempt_count_positive"),
+    ("UPDATE protocol_migration SET phase = 'dreaming'", "ck_protocol_migration_phase_valid"),
+    (
+        "UPDATE protocol_migration SET phase = 'verifying' WHERE id = id(23)",
+        "protocol_migration_phase_move",
+    ),
+    # AcpConnectionConfiguration
+    (
+        "UPDATE acp_connection_configuration SET reconnect_delay = 0",
+        "ck_acp_connection_configuration_reconnect_delay_valid",
+    ),
+    (
+        "UPDATE acp_connection_configuration SET reconnect_delay = -1",
+        "ck_acp_connection_configuration_reconnect_delay_valid",
+    ),
+    (
+        "UPDATE acp_connection_configuration SET reconnect_delay = max_reconnect_delay + 1",
+        "ck_acp_connection_configuration_reconnect_delay_valid",
+    ),
+    (
+        "UPDATE acp_connection_configuration SET encryption_level = 'some'",
+        "ck_acp_connection_configuration_encryption_level_valid",
+    ),
+    (
+        "UPDATE acp_connection_configuration SET max_reconnect_attempts = -1",
+        "ck_acp_connection_configuration_max_reconnect_attempts_valid",
+    ),
+    (
+        "UPDATE acp_connection_configuration SET idle_timeout = 0",
+        "ck_acp_connection_configuration_idle_timeout_positive",
+    ),
+    (
+        "UPDATE acp_connection_configuration SET keep_alive_interval = 0",
+        "ck_acp_connection_configuration_keep_alive_interval_positive",
+    ),
+    (
+        "INSERT INTO acp_connection_configuration (container_id) VALUES (id(1))",
+        "uq_acp_connection_configuration_container_id",
+    ),
+    ("DELETE FROM acp_connection_configuration", "container_keeps_configuration"),
+    # Beside the model
+    ("UPDATE audit_event SET actor = 'bob'", "audit_event_append_only"),
+    ("DELETE FROM audit_event", "audit_event_append_only"),
+    ("TRUNCATE audit_event", "audit_event_append_only"),
+]
