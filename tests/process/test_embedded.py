@@ -8,7 +8,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import psutil
 import psycopg
 import pytest
 
@@ -16,6 +15,7 @@ from app.config import Settings
 from app.embedded import DatabaseAddress, embedded_database
 from app.errors import DatabaseUnavailable
 from tests.support.gateways import ROOT
+from tests.support.servers import kill_server
 from tests.support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
@@ -47,15 +47,6 @@ def user_process(data_dir: Path) -> subprocess.Popen[str]:
 def answers(url: str) -> bool:
     with psycopg.connect(url) as connection:
         return connection.execute("SELECT 1").fetchone() == (1,)
-
-
-def kill_server(server: Server) -> None:
-    """End the server and all its processes as a power cut does."""
-    postmaster = psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0]))
-    processes = [postmaster, *postmaster.children(recursive=True)]
-    for process in processes:
-        process.kill()
-    assert psutil.wait_procs(processes, PATIENCE)[1] == []
 
 
 def test_the_last_of_two_users_stops_it_and_the_data_stays(data_dir: Path, server: Server) -> None:
