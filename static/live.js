@@ -157,15 +157,15 @@
 
   // Older rows continue from the last one in the page, and in a page of their own once this one is full.
   document.addEventListener("htmx:configRequest", (event) => {
-    if (event.detail.elt.id !== "timeline-older") return;
+    if (!event.detail.elt.classList.contains("older")) return;
     const rows = $("timeline-rows");
-    const last = rows.lastElementChild.id.replace("message-", "");
+    const last = rows.lastElementChild?.id.replace("message-", "");
     if (rows.children.length >= KEPT_ROWS) {
       event.preventDefault();
       location.href = event.detail.elt.href.replace(/before=[^#]*/, `before=${last}`);
       return;
     }
-    event.detail.path = event.detail.path.replace(/before=.*/, `before=${last}`);
+    if (event.detail.elt.id === "timeline-older") event.detail.path = event.detail.path.replace(/before=.*/, `before=${last}`);
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target?.id === "container-list") say(place());

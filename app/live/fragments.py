@@ -117,6 +117,13 @@ def _message_rows(_: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any
     return {"records": records}
 
 
+def _found_rows(session: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
+    return {
+        "records": records,
+        "names": connections.container_names(session, {each.connection_id for each in records}),
+    }
+
+
 def _message_pair(session: Session, message_id: uuid.UUID) -> Mapping[str, Any]:
     message = messages.get(session, message_id)
     return {"message": message, "counterpart": messages.counterpart(session, message)}
@@ -141,4 +148,5 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "message_pair": Fragment("messages/_pair.html", _message_pair),
     "message_around": Fragment("messages/_around.html", _message_around),
     "message_rows": Fragment("messages/_rows.html", _message_rows),
+    "found_rows": Fragment("messages/_rows.html", _found_rows),
 }

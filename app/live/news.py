@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -29,10 +29,15 @@ class Word(msgspec.Struct):
 
 @dataclass(slots=True)
 class Place:
-    """Where a viewer is: the last record that it has, and the containers that its list shows."""
+    """Where a viewer is: the last record that it has, and the containers that its list shows.
+
+    Records come in the order of their ids within a connection only: `cursors` has the last of each that came
+    live, `cursor` stands for the others.
+    """
 
     cursor: uuid.UUID = BEGINNING
     shows: frozenset[uuid.UUID] = frozenset()
+    cursors: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
 
     def move(self, word: Word) -> None:
         """Take the place that the browser says; its cursor never goes back within a socket's life."""
@@ -40,6 +45,15 @@ class Place:
             self.cursor = max(self.cursor, word.after)
         if word.shows is not None:
             self.shows = word.shows
+
+    def lacks(self, line: Line) -> bool:
+        """Tell whether a record is one that the viewer does not have yet."""
+        return line.id > self.cursors.get(line.connection_id, self.cursor)
+
+    def take(self, lines: Sequence[Line]) -> None:
+        """Move on behind records, the newest first."""
+        for line in reversed(lines):
+            self.cursors[line.connection_id] = line.id
 
 
 class News(Protocol):
@@ -70,14 +84,22 @@ class Row:
         return self.html if self.container_id in place.shows else None
 
 
+class Line(NamedTuple):
+    """A record as a row of a timeline."""
+
+    id: uuid.UUID
+    connection_id: uuid.UUID
+    html: str
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Timeline rows, the newest first, each with its id.
+    """Timeline rows, the newest first.
 
     With `whole` they are all that a timeline keeps, because more came than it holds: they replace its rows.
     """
 
-    rows: Sequence[tuple[uuid.UUID, str]]
+    rows: Sequence[Line]
     whole: bool = False
     _all: str = field(init=False)
 
@@ -86,16 +108,15 @@ class Records:
         object.__setattr__(self, "_all", self._envelope(self.rows))
 
     def text(self, place: Place) -> str | None:
-        if not self.rows or self.rows[0][0] <= place.cursor:
+        lacking = [row for row in self.rows if place.lacks(row)]
+        if not lacking:
             return None
-        behind = self.whole or self.rows[-1][0] > place.cursor
-        fresh = self._all if behind else self._envelope([row for row in self.rows if row[0] > place.cursor])
-        place.cursor = self.rows[0][0]
-        return fresh
+        place.take(lacking)
+        return self._all if self.whole or len(lacking) == len(self.rows) else self._envelope(lacking)
 
-    def _envelope(self, rows: Sequence[tuple[uuid.UUID, str]]) -> str:
+    def _envelope(self, rows: Sequence[Line]) -> str:
         how = "innerHTML" if self.whole else "afterbegin"
-        return f'<ol hx-swap-oob="{how}:#timeline-rows">{"".join(html for _, html in rows)}</ol>'
+        return f'<ol hx-swap-oob="{how}:#timeline-rows">{"".join(row.html for row in rows)}</ol>'
 
 
 @dataclass(frozen=True, slots=True)

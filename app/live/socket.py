@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, request
 from flask_login import current_user
 
 from app.access import permission
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.extensions import db, sock
 from app.live.channels import Containers, Message, Migrations
 from app.live.hub import TooManyViewers
+from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
-from app.live.viewer import GONE, TOO_MANY, Viewer
+from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
+from app.queries.message_filter import parse
 
 if TYPE_CHECKING:
     import uuid
@@ -48,6 +50,16 @@ def containers(socket: Server) -> None:
 @live("/protocol-migrations")
 def protocol_migrations(socket: Server) -> None:
     _watch(socket, "protocol-migrations", Migrations)
+
+
+@live("/messages")
+def messages(socket: Server) -> None:
+    try:
+        terms = parse(request.args.get("filter", ""))
+    except Invalid:
+        socket.close(*CONFUSED)
+        return
+    _watch(socket, ("messages", terms), lambda: Search(terms))
 
 
 @live("/containers/<uuid:container_id>")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from app.extensions import db
 from app.live.channels import Channel
 from app.live.fragments import fragment
-from app.live.news import BEGINNING, Records, Signal
+from app.live.news import BEGINNING, Line, Records, Signal
 from app.queries import connections, messages
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Timeline(Channel):
         self._rung = False
         records = self._after(self._cursor)
         if records.rows:
-            self._cursor = records.rows[0][0]
+            self._cursor = records.rows[0].id
         return [*facts, records]
 
     def missed(self, place: Place, *, first: bool) -> list[News]:
@@ -79,10 +79,15 @@ class Timeline(Channel):
         whole = len(found) > KEPT_ROWS
         if whole:
             found = self._read(limit=KEPT_ROWS)
-        return Records([(each.id, str(fragment("message_rows", records=[each]))) for each in found], whole)
+        return Records(lines("message_rows", found), whole)
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
         return [(name, {f"{self._noun}_id": self._subject_id}) for name in self._fragments]
+
+
+def lines(name: str, records: Sequence[AcpMessage]) -> Sequence[Line]:
+    """Render each record by itself, with the fragment of this name: viewers lack different ones."""
+    return [Line(each.id, each.connection_id, str(fragment(name, records=[each]))) for each in records]
 
 
 class ContainerTimeline(Timeline):

@@ -16,6 +16,13 @@ from app.extensions import metadata
 new_id = uuid7
 """A UUIDv7, monotonic within a process: ordering by id is ordering by time (RFC 9562, section 5.7)."""
 
+
+def first_id_at(moment: dt.datetime) -> uuid.UUID:
+    """Return the least id that can have been made at a time: UUIDv7 begins with its millisecond."""
+    milliseconds = max(0, int(moment.timestamp() * 1000))
+    return uuid.UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
+
+
 # The database's own default serves clients that write SQL (data model: @default(uuid())).
 Id = Annotated[
     uuid.UUID,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from app.errors import NotFound
-from app.models import AcpConnection, AcpConnectionTransition
+from app.models import AcpConnection, AcpConnectionTransition, Container
 from app.protocol.states import ConnectionStatus
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -60,6 +60,14 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 20) -> 
         .order_by(AcpConnection.id.desc())
         .limit(limit)
     ).all()
+
+
+def container_names(session: Session, connection_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, str]:
+    """Return the name of each connection's container."""
+    named = (
+        select(AcpConnection.id, Container.name).join(Container).where(AcpConnection.id.in_(connection_ids))
+    )
+    return {row[0]: row[1] for row in session.execute(named)}
 
 
 def transitions(

@@ -39,7 +39,7 @@ class Timeline:
 
     @classmethod
     def _read(cls, noun: str, subject: uuid.UUID, query: Callable[..., Sequence[AcpMessage]]) -> Timeline:
-        before = _cursor()
+        before = cursor()
         found = query(db.session(), subject, before=before, limit=TIMELINE_ROWS + 1)
         records = found[:TIMELINE_ROWS]
         named: dict[str, Any] = {f"{noun}_id": subject}
@@ -53,7 +53,8 @@ class Timeline:
         )
 
 
-def _cursor() -> uuid.UUID | None:
+def cursor() -> uuid.UUID | None:
+    """Return the record before which a page begins, as its URL says. Answers 400 to what is none."""
     text = request.args.get("before")
     if not text:
         return None

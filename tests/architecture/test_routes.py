@@ -44,6 +44,9 @@ ROUTES = {
     "containers.remove": ADMINS,
     "connections.show": READERS,
     "connections.older_messages": READERS,
+    "messages.index": READERS,
+    "messages.older": READERS,
+    "messages.export": READERS,
     "messages.show": READERS,
     "messages.payload": READERS,
     "configurations.edit": OPERATORS,
@@ -57,6 +60,7 @@ ROUTES = {
     "live.container": READERS,
     "live.connection": READERS,
     "live.message": READERS,
+    "live.messages": READERS,
     "live.protocol_migrations": READERS,
 }
 

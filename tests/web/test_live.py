@@ -16,9 +16,11 @@ from app.live import viewer as viewers
 from app.live.channels import Bell
 from app.live.fragments import FRAGMENTS, fragment
 from app.live.listener import bells
-from app.live.news import Place, Records
+from app.live.news import Line, Place, Records
+from app.live.searches import Search
 from app.live.timelines import KEPT_ROWS, ContainerTimeline
 from app.live.viewer import Viewer
+from app.models import new_id
 from app.models.access import user_role
 from app.queries import containers as stored
 from app.services import connections, containers
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     Open = Callable[..., ClientConnection]
 
+ONE, OTHER = uuid.uuid4(), uuid.uuid4()
 WAIT = 10  # seconds until a test gives up; what is waited for takes less than one
 
 
@@ -97,6 +100,10 @@ def ring(world: World, connection: AcpConnection) -> None:
     world.session.commit()
 
 
+def heard_ids(search: Search) -> list[uuid.UUID]:
+    return [row.id for news in search.refresh() if isinstance(news, Records) for row in news.rows]
+
+
 def closed(socket: ClientConnection) -> int:
     """Wait for the socket's end and return its code."""
     with suppress(ConnectionClosed):  # raised unless the end is an orderly one
@@ -133,6 +140,7 @@ def test_no_partial_brings_its_own_envelope(
         "container_counts": {},
         "migrations": {},
         "message_rows": {"records": [record]},
+        "found_rows": {"records": [record]},
         "message_pair": {"message_id": record.id},
         "message_around": {"message_id": record.id},
         "connection_state": of_connection,
@@ -292,7 +300,7 @@ def test_what_is_not_there_is_told(open_page: Open) -> None:
 
 def test_a_viewer_that_does_not_keep_up_is_cut() -> None:
     slow = Viewer("somebody")
-    news = Records([(uuid.UUID(int=1), "<li>")])
+    news = Records([Line(uuid.UUID(int=1), ONE, "<li>")])
     for _ in range(viewers.WAITING + 1):
         slow.offer(news)
     assert slow._goodbye == viewers.TOO_SLOW
@@ -302,9 +310,48 @@ def test_a_cursor_takes_each_record_once() -> None:
     ids = [uuid.UUID(int=number) for number in range(1, 8)]
     place, got = Place(cursor=ids[1]), []
     for batch in (ids[0:3], ids[0:3], ids[2:5], [], ids[5:7], ids[0:7]):
-        told = Records([(each, f"<{each}>") for each in reversed(batch)]).text(place)
+        told = Records([Line(each, ONE, f"<{each}>") for each in reversed(batch)]).text(place)
         got += [each for each in batch if told and f"<{each}>" in told]
     assert got == ids[2:]
+
+
+def test_what_another_gateway_commits_late_is_not_taken_for_seen() -> None:
+    early, late = Line(uuid.UUID(int=5), ONE, "<early>"), Line(uuid.UUID(int=4), OTHER, "<late>")
+    place = Place(cursors={OTHER: uuid.UUID(int=1)})
+    assert "<early>" in (Records([early]).text(place) or "")
+    assert "<late>" in (Records([early, late]).text(place) or "")
+    assert Records([early, late]).text(place) is None
+
+
+def test_a_search_shows_what_it_finds_as_it_comes(
+    world: World, connection: AcpConnection, open_page: Open
+) -> None:
+    world.record(connection, {"text": "from before"}, method="wanted")
+    socket = open_page("/live/messages?filter=method:wanted")
+    hear(socket, "from before")
+    world.record(connection, {"text": "of no interest"}, method="other")
+    world.record(connection, {"text": "comes live"}, method="wanted")
+    ring(world, connection)
+    said = hear(socket, "comes live")
+    assert "of no interest" not in said
+    assert "from before" not in said
+    assert "web-1</a>" in said
+
+
+def test_a_search_finds_late_commits_of_one_connection_after_anothers(
+    world: World, connection: AcpConnection, app: Flask
+) -> None:
+    other = world.connected(world.container("web-2"))
+    late = new_id()
+    with app.test_request_context():
+        search = Search(())
+        first = world.record(connection)
+        search.hear(Bell(connection.container_id, connection.id))
+        assert heard_ids(search) == [first.id]
+        world.record(other, id=late)
+        search.hear(Bell(other.container_id, other.id))
+        assert heard_ids(search) == [late]
+        assert late < first.id
 
 
 @pytest.mark.parametrize(

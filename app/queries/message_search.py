@@ -1,0 +1,156 @@
+"""Messages that a filter finds, over the fleet or on the connections that it names, the newest first.
+
+However rare a match is, a page looks at no more than `WINDOW` records of the fleet, or of each connection: it
+then says how far it has looked, and goes on from there. So no search's time grows with the table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from sqlalchemy import ARRAY, Uuid, cast, func, or_, select, true
+from sqlalchemy.orm import aliased
+
+from app.models import AcpConnection, AcpMessage, Container
+from app.models.base import first_id_at
+from app.queries.message_conditions import conditions, moment, named
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import uuid
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from sqlalchemy import ColumnElement, FromClause, Select
+    from sqlalchemy.orm import Session
+
+    from app.queries.message_filter import Term
+
+    Within = Sequence[uuid.UUID] | None
+
+WINDOW: Final = 100_000
+"""Records that a page looks at; searching the texts of so many takes about 0.3 s."""
+MOST_CONNECTIONS: Final = 100
+"""Of a named container, so many of its latest connections are looked at; one lives through its reconnects."""
+_SCOPES: Final[Mapping[str, Callable[[str], ColumnElement[bool]]]] = {
+    "container": lambda value: named(Container.name, value),
+    "connection": lambda value: AcpConnection.id == value,
+}
+
+
+class Found(NamedTuple):
+    """A page of records, and the cursor from which older ones are looked for; None at the beginning.
+
+    `looked_to` is the time of the oldest record looked at, where the page ends for `WINDOW`'s sake.
+    """
+
+    records: Sequence[AcpMessage]
+    older: uuid.UUID | None
+    looked_to: dt.datetime | None
+
+
+def page(
+    session: Session, terms: Sequence[Term], *, before: uuid.UUID | None = None, limit: int = 50
+) -> Found:
+    """Return the latest matches, or the latest before a cursor."""
+    within = _within(session, terms)
+    floor = _floor(session, within, _ceiling(terms, before))
+    bounds = [] if before is None else [AcpMessage.id < before]
+    bounds += [] if floor is None else [AcpMessage.id >= floor.id]
+    matching = select(AcpMessage).where(*conditions(terms), *bounds)
+    records = session.scalars(_latest(matching, within, limit + 1)).all()
+    if len(records) > limit:
+        return Found(records[:limit], records[limit - 1].id, None)
+    return Found(records, floor.id if floor else None, floor.timestamp if floor else None)
+
+
+def after(
+    session: Session, terms: Sequence[Term], cursor: uuid.UUID, *, limit: int = 50
+) -> Sequence[AcpMessage]:
+    """Return the latest matches that came after a cursor, the newest first."""
+    within = _within(session, terms)
+    floor = _floor(session, within, None)
+    cursor = cursor if floor is None else max(cursor, floor.id)
+    matching = select(AcpMessage).where(*conditions(terms), AcpMessage.id > cursor)
+    return session.scalars(_latest(matching, within, limit)).all()
+
+
+def newest(session: Session) -> uuid.UUID | None:
+    """Return the id of the fleet's last record."""
+    return session.scalar(select(AcpMessage.id).order_by(AcpMessage.id.desc()).limit(1))
+
+
+def last_of(session: Session, connections: Collection[uuid.UUID]) -> Mapping[uuid.UUID, uuid.UUID]:
+    """Return the id of each connection's last record; one without records is left out."""
+    last = (
+        select(AcpMessage.id)
+        .where(AcpMessage.connection_id == AcpConnection.id)
+        .order_by(AcpMessage.id.desc())
+        .limit(1)
+        .lateral()
+    )
+    each = select(AcpConnection.id, last.c.id).join(last, true()).where(AcpConnection.id.in_(connections))
+    return {row[0]: row[1] for row in session.execute(each)}
+
+
+def between(
+    session: Session,
+    terms: Sequence[Term],
+    behind: Mapping[uuid.UUID, uuid.UUID],
+    last: Mapping[uuid.UUID, uuid.UUID],
+    limit: int,
+) -> Sequence[AcpMessage]:
+    """Return the latest matches on some connections, behind a cursor of each and up to its last."""
+    ids = [
+        cast(each, ARRAY(Uuid)) for each in (list(last), [behind[key] for key in last], list(last.values()))
+    ]
+    bounds = func.unnest(*ids).table_valued("connection_id", "behind", "last").render_derived()
+    on_it = AcpMessage.connection_id == bounds.c.connection_id
+    new = select(AcpMessage).where(*conditions(terms), on_it)
+    new = new.where(AcpMessage.id > bounds.c.behind, AcpMessage.id <= bounds.c.last)
+    return session.scalars(_latest_of_each(new, bounds, limit)).all()
+
+
+def active_since(session: Session, cursor: uuid.UUID) -> AbstractSet[uuid.UUID]:
+    """Return the connections that have records after a cursor."""
+    since = select(AcpMessage.connection_id).where(AcpMessage.id > cursor)
+    return set(session.scalars(since.distinct()))
+
+
+def _within(session: Session, terms: Sequence[Term]) -> Within:
+    """Return the connections that a filter names, itself or by their container; None if it names none."""
+    scopes = [_SCOPES[term.field](term.value) for term in terms if term.field in _SCOPES and not term.negated]
+    if not scopes:
+        return None
+    connections = select(AcpConnection.id).join(Container).where(or_(*scopes))
+    return session.scalars(connections.order_by(AcpConnection.id.desc()).limit(MOST_CONNECTIONS)).all()
+
+
+def _latest(matching: Select[AcpMessage], within: Within, limit: int, offset: int = 0) -> Select[AcpMessage]:
+    """Order a statement; within connections it is applied to each by its index, and then to all of them."""
+    if within is None:
+        return matching.order_by(AcpMessage.id.desc()).limit(limit).offset(offset)
+    connection = select(func.unnest(cast(within, ARRAY(Uuid))).label("id")).subquery()
+    of_one = matching.where(AcpMessage.connection_id == connection.c.id)
+    return _latest_of_each(of_one, connection, limit, offset)
+
+
+def _latest_of_each(
+    of_one: Select[AcpMessage], each: FromClause, limit: int, offset: int = 0
+) -> Select[AcpMessage]:
+    """Take the latest of each connection by its index, and then the latest of all."""
+    ordered = of_one.order_by(AcpMessage.id.desc()).limit(limit).offset(offset)
+    record = aliased(AcpMessage, ordered.correlate(each).lateral())
+    return select(record).select_from(each).join(record, true()).order_by(record.id.desc()).limit(limit)
+
+
+def _floor(session: Session, within: Within, before: uuid.UUID | None) -> AcpMessage | None:
+    """Find the record at which a page stops looking; None if there are fewer than `WINDOW`."""
+    records = select(AcpMessage) if before is None else select(AcpMessage).where(AcpMessage.id < before)
+    return session.scalar(_latest(records, within, 1, offset=WINDOW))
+
+
+def _ceiling(terms: Sequence[Term], before: uuid.UUID | None) -> uuid.UUID | None:
+    """Return where a page begins to look: at its cursor, or at the time that the filter names."""
+    until = [first_id_at(moment(term.value)) for term in terms if term.field == "until" and not term.negated]
+    return min([*until, *([before] if before else [])], default=None)
