@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import websockets
@@ -64,6 +65,9 @@ class AcpTransport:
                     yield data
         except websockets.ConnectionClosed as closed:
             self.ended = _ended(closed)
+            error = self._socket.protocol.parser_exc
+            if error is not None:  # its traceback would keep what was in hand, 16 MiB of a bomb
+                traceback.clear_frames(error.__traceback__)
 
     async def send(self, text: str, message_id: uuid.UUID) -> None:  # noqa: ARG002 - the interface's
         try:

@@ -78,6 +78,10 @@ class GatewayProcess:
                 text=True,
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def started(self) -> str:
         """Wait for the line that says where callers are served, and return their URL."""
         assert self._process.stdout is not None
