@@ -19,11 +19,10 @@ from app.gateway import snapshot
 from app.gateway.adoption import adopt
 from app.gateway.connector import Connector
 from app.gateway.migrator import Migrator
-from app.protocol.states import Protocol
+from app.protocol.states import Cause, Protocol
 from app.queries import containers
 from app.services import protocol_migrations
 from app.services.actor import GATEWAY
-from app.services.protocol_migrations import Cause
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -8,6 +8,7 @@ from app.models.acp_connection_configuration import AcpConnectionConfiguration
 from app.models.acp_message import AcpMessage
 from app.models.audit_event import AuditEvent
 from app.models.base import Base, new_id
+from app.models.connection_action import ConnectionAction
 from app.models.container import Container
 from app.models.container_session import ContainerSession
 from app.models.gateway import ContainerLease, Gateway
@@ -21,6 +22,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "CallerToken",
+    "ConnectionAction",
     "Container",
     "ContainerLease",
     "ContainerSession",

@@ -34,6 +34,13 @@ class AcpMessage(Base):
         # Timelines read by it. Not unique on seq: that could not become range partitions by id, and the
         # lease's fence is what keeps two gateways from numbering at once.
         Index("ix_acp_message_connection_id_id", "connection_id", "id"),
+        # Few: what agents ask of their callers, looked through for what waits.
+        Index(
+            "ix_acp_message_agent_request",
+            "connection_id",
+            "id",
+            postgresql_where=text("direction = 'inbound' AND rpc_kind = 'request'"),
+        ),
         Index("ix_acp_message_reply_to", "reply_to", postgresql_where=text("reply_to IS NOT NULL")),
     )
 

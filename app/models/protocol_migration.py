@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, CreatedAt, Id, one_of
-from app.protocol.states import MigrationPhase, Protocol
+from app.protocol.states import Cause, MigrationPhase, Protocol
 
 if TYPE_CHECKING:
     from app.models.container import Container
@@ -69,6 +69,12 @@ class ProtocolMigration(Base):
     def open(self) -> bool:
         """Whether it is still under way."""
         return self.completed_at is None
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether nothing has been switched yet, by a first dial that may never succeed."""
+        early = (MigrationPhase.PENDING, MigrationPhase.PREFLIGHT)
+        return self.cause == Cause.FIRST_DIAL and self.phase in early
 
     @property
     def can_roll_back(self) -> bool:

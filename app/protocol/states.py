@@ -74,6 +74,23 @@ class MigrationPhase(StrEnum):
     FAILED = "failed"
 
 
+class Cause(StrEnum):
+    """What asked for a protocol migration."""
+
+    OPERATOR = "operator"
+    FIRST_DIAL = "first_dial"
+    FALLBACK = "fallback"
+    ROLLBACK = "rollback"
+
+
+class ActionKind(StrEnum):
+    """What an operator may ask of a container's connection."""
+
+    RECONNECT = "reconnect"
+    DISCONNECT = "disconnect"
+    PROBE = "probe"
+
+
 class ContainerStatus(StrEnum):
     """What the container management says of a container; the gateway dials only those that run."""
 

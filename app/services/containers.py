@@ -10,7 +10,7 @@ from app.errors import Conflict, Invalid
 from app.models import AcpConnectionConfiguration, Container, ContainerSession
 from app.protocol.endpoints import parse_endpoint
 from app.protocol.states import ContainerStatus, EncryptionLevel, Protocol
-from app.services import audit, doorbell
+from app.services import audit, connection_actions, doorbell
 from app.services.rules import enforced
 
 if TYPE_CHECKING:
@@ -102,8 +102,16 @@ def register(session: Session, values: ContainerValues, actor: Actor) -> Contain
     return container
 
 
-def update(session: Session, container: Container, values: ContainerValues, actor: Actor) -> Container:
+def update(
+    session: Session,
+    container: Container,
+    values: ContainerValues,
+    actor: Actor,
+    reason: str | None = None,
+) -> Container:
     """Change what is said of a container; the gateway redials where that is needed.
+
+    One that is held disconnected is let go: who changes it wants to see what comes of it.
 
     Raises:
         Invalid: a value breaks a rule.
@@ -116,8 +124,10 @@ def update(session: Session, container: Container, values: ContainerValues, acto
         for column, value in values.columns().items():
             setattr(container, column, value)
         session.flush()
-    after = _shown(container)
-    audit.record(session, actor, "container changed", ("container", container.id), before=before, after=after)
+    after, subject = _shown(container), ("container", container.id)
+    if after != before:
+        connection_actions.release(session, container)
+    audit.record(session, actor, "container changed", subject, reason=reason, before=before, after=after)
     doorbell.ask(session, container.id)
     return container
 

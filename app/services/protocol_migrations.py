@@ -7,16 +7,16 @@ The web and the command line write an intent with `request` or `roll_back`; the 
 from __future__ import annotations
 
 import datetime as dt
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from app.errors import Conflict, Invalid
 from app.models import ProtocolMigration, ProtocolMigrationStep
-from app.protocol.states import MigrationPhase, Protocol, check_migration_move
+from app.protocol.states import Cause, MigrationPhase, Protocol, check_migration_move
+from app.queries import connection_actions
 from app.services import audit, doorbell
-from app.services.rules import enforced
+from app.services.rules import enforced, one_at_a_time
 
 if TYPE_CHECKING:
     import uuid
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
 
 FINAL = {MigrationPhase.COMPLETED: True, MigrationPhase.FAILED: False}
 """The phases that end a migration, with what they say of its success."""
-
-
-class Cause(StrEnum):
-    """What asked for a protocol migration."""
-
-    OPERATOR = "operator"
-    FIRST_DIAL = "first_dial"
-    FALLBACK = "fallback"
-    ROLLBACK = "rollback"
 
 
 def request(
@@ -52,7 +43,8 @@ def request(
 
     Raises:
         Invalid: `to` is not a protocol or not one the container supports, or there is no reason.
-        Conflict: the container is on that protocol already, or a protocol migration is under way.
+        Conflict: the container is on that protocol already, is held disconnected, or a protocol migration is
+            under way.
     """
     if to not in list(Protocol):
         raise Invalid("to_protocol", f"{to!r} is not a protocol; choose from http, acp")
@@ -72,7 +64,8 @@ def roll_back(
 
     Raises:
         Invalid: there is no reason.
-        Conflict: it did not succeed, was taken back already, or the container has moved on since.
+        Conflict: it did not succeed, was taken back already, the container has moved on since, or is held
+            disconnected.
     """
     if not reason.strip():
         raise Invalid("reason", "say why, for those who read the history")
@@ -111,6 +104,9 @@ def _intend(
     cause: Cause,
     rollback_of: uuid.UUID | None,
 ) -> ProtocolMigration:
+    one_at_a_time(session, container)
+    if connection_actions.hold_of(session, container.id) is not None:
+        raise Conflict("the container is held disconnected; reconnect it first")
     migration = ProtocolMigration(
         container_id=container.id,
         from_protocol=container.session.protocol_type,

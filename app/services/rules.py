@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import psycopg
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import Conflict, Invalid
+from app.models import Container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,11 +21,19 @@ if TYPE_CHECKING:
 CONFLICTS: Final[Mapping[str, str]] = {
     "uq_container_name": "a container of this name is registered already",
     "uq_acp_connection_one_active": "the container has an active connection already",
+    "uq_connection_action_one_open": "the same is under way for this container already",
+    "uq_connection_action_one_hold": "the container is held disconnected already",
     "uq_protocol_migration_one_open": "a protocol migration of this container is under way already",
     "uq_caller_token_name": "a token of this name exists already",
     "uq_console_user_email": "a user with this e-mail exists already",
     "container_protocol_in_use": "the container's session is on ACP; migrate it to HTTP first",
 }
+
+
+def one_at_a_time(session: Session, container: Container) -> None:
+    """Hold a container's row until the transaction ends, so that what is asked of it is judged in turn."""
+    row = select(Container.id).where(Container.id == container.id).with_for_update(key_share=True)
+    session.execute(row)
 
 
 @contextmanager

@@ -31,6 +31,12 @@ MESSAGE = "INSERT INTO acp_message (connection_id, direction, message_type, size
 TIMED = MESSAGE.replace("size)", "size, processing_time)")
 MIGRATION = "INSERT INTO protocol_migration (container_id, from_protocol, to_protocol) VALUES"
 CONTAINER = "INSERT INTO container (name, endpoint_url, supported_protocols, preferred_protocol) VALUES"
+ACTION = "INSERT INTO connection_action (container_id, kind, reason, requested_by) VALUES"
+FINISH = "UPDATE connection_action SET finished_at = now()"
+TWO_HOLDS = (
+    f"{ACTION} (id(1), 'disconnect', 'r', 'ann'); {FINISH}, success = true;"
+    f" {ACTION} (id(1), 'disconnect', 'r', 'bob')"
+)
 
 BROKEN = [
     # AcpConnection
@@ -143,6 +149,18 @@ BROKEN = [
     ),
     ("DELETE FROM acp_connection_configuration", "container_keeps_configuration"),
     # Beside the model
+    (f"{ACTION} (id(1), 'restart', 'r', 'ann')", "ck_connection_action_kind_valid"),
+    (f"{ACTION} (id(9), 'probe', 'r', 'ann')", "fk_connection_action_container_id"),
+    (f"{ACTION} (id(1), 'probe', 'r', 'ann'), (id(1), 'probe', 'r', 'bob')", "uq_connection_action_one_open"),
+    (TWO_HOLDS, "uq_connection_action_one_hold"),
+    (
+        f"{ACTION} (id(1), 'probe', 'r', 'ann'); {FINISH}",
+        "ck_connection_action_success_set_when_finished",
+    ),
+    (
+        f"{ACTION} (id(1), 'probe', 'r', 'ann'); UPDATE connection_action SET released_at = now()",
+        "ck_connection_action_only_a_disconnect_is_released",
+    ),
     ("UPDATE audit_event SET actor = 'bob'", "audit_event_append_only"),
     ("DELETE FROM audit_event", "audit_event_append_only"),
     ("TRUNCATE audit_event", "audit_event_append_only"),

@@ -10,11 +10,10 @@ import pytest
 from app.extensions import db
 from app.models import AcpMessage, new_id
 from app.protocol.handshake import Negotiated
-from app.protocol.states import MigrationPhase, Protocol
+from app.protocol.states import Cause, MigrationPhase, Protocol
 from app.services import connections, containers, protocol_migrations, users
 from app.services.actor import Actor
 from app.services.containers import ContainerValues
-from app.services.protocol_migrations import Cause
 from app.services.users import RoleName
 
 if TYPE_CHECKING:

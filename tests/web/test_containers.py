@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from app.models import AuditEvent, Container
+from app.protocol.states import Cause
 from app.queries import containers as queries
-from app.services.protocol_migrations import Cause
 
 if TYPE_CHECKING:
     from tests.web.conftest import SignIn, World
