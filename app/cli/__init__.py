@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from app.cli.audit import audit
 from app.cli.configurations import configurations
 from app.cli.containers import containers
 from app.cli.gateway import gateway
@@ -40,7 +41,10 @@ class DemoGroup(ConsoleGroup):
 
 demo = DemoGroup("demo", help="Run a fleet of containers to try the console with.")
 
-COMMANDS = (serve, gateway, demo, containers, configurations, protocol_migrations, prompts, tokens, users)
+COMMANDS = (
+    *(serve, gateway, demo, containers, configurations, protocol_migrations),
+    *(prompts, tokens, users, audit),
+)
 
 
 def register(app: Flask) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.group import ConsoleGroup, json_option
 from app.errors import Invalid
 from app.extensions import db
+from app.queries import users as queries
 from app.services import users as services
 from app.services.actor import COMMAND_LINE
 from app.services.users import RoleName
 
+if TYPE_CHECKING:
+    from app.models import User
+
 
 @click.group(cls=ConsoleGroup)
 def users() -> None:
-    """Add people who may sign in."""
+    """People who may sign in."""
 
 
 @users.command()
@@ -34,6 +39,53 @@ def add(*, email: str, role: str, password_stdin: bool, as_json: bool) -> None:
     user = services.add(db.session(), email, _password(from_stdin=password_stdin), [role], COMMAND_LINE)
     db.session.commit()
     click.echo(json.dumps({"email": user.email, "role": role}) if as_json else f"Added {user.email}, {role}.")
+
+
+@users.command("list")
+@json_option
+def list_(*, as_json: bool) -> None:
+    """List everybody, with their roles."""
+    people = [_shown(user) for user in queries.everybody(db.session())]
+    if as_json:
+        click.echo(json.dumps(people))
+        return
+    for each in people:
+        click.echo(
+            f"{each['email']}  {', '.join(each['roles'])}{'' if each['active'] else '  may not sign in'}"
+        )
+
+
+@users.command()
+@click.argument("email")
+@click.option("--role", "roles", multiple=True, help="Their roles from now on; without it, they keep theirs.")
+@click.option("--active/--inactive", default=None, help="Whether they may sign in.")
+@click.option("--reason", required=True, help="Kept in the audit trail.")
+@json_option
+def change(*, email: str, roles: tuple[str, ...], active: bool | None, reason: str, as_json: bool) -> None:
+    """Change what the person with this EMAIL may do."""
+    user = queries.get(db.session(), email)
+    roles = roles or tuple(role.name for role in user.roles)
+    active = user.active if active is None else active
+    services.change(db.session(), user, roles, active=active, actor=COMMAND_LINE, reason=reason)
+    db.session.commit()
+    shown = _shown(user)
+    click.echo(json.dumps(shown) if as_json else f"{user.email} is changed: {', '.join(shown['roles'])}.")
+
+
+@users.command()
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read it from standard input instead of asking.")
+@json_option
+def password(*, email: str, password_stdin: bool, as_json: bool) -> None:
+    """Give the person with this EMAIL another password, which ends their sessions."""
+    user = queries.get(db.session(), email)
+    services.set_password(db.session(), user, _password(from_stdin=password_stdin), COMMAND_LINE)
+    db.session.commit()
+    click.echo(json.dumps({"email": user.email}) if as_json else f"{user.email} has another password.")
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {"email": user.email, "roles": sorted(role.name for role in user.roles), "active": user.active}
 
 
 def _password(*, from_stdin: bool) -> str:

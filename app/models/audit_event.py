@@ -26,3 +26,12 @@ class AuditEvent(Base):
     reason: Mapped[str | None]
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
+
+    @property
+    def changes(self) -> list[tuple[str, Any, Any]]:
+        """What differs between `before` and `after`: name, old and new value; None stands for not there."""
+        before, after = self.before or {}, self.after or {}
+        names = [*before, *(name for name in after if name not in before)]
+        return [
+            (name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+        ]

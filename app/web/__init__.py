@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app import access
 from app.web import (
     assets,
+    audit,
     configurations,
     connections,
     containers,
@@ -17,6 +18,7 @@ from app.web import (
     messages,
     prompts,
     protocol_migrations,
+    users,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ BLUEPRINTS = (
     configurations.bp,
     protocol_migrations.bp,
     prompts.bp,
+    audit.bp,
+    users.bp,
 )
 
 

@@ -9,7 +9,7 @@ from flask_security import verify_password
 from sqlalchemy import select, text
 
 from app.errors import Conflict, Invalid, NotFound
-from app.models import CallerToken, Role, User
+from app.models import AuditEvent, CallerToken, Role, User
 from app.queries import users as people
 from app.services import tokens, users
 from app.services.users import RoleName
@@ -134,3 +134,48 @@ def test_an_address_is_taken_once(session: Session, email: str) -> None:
     users.add(session, "ann@example.test", PASSWORD, ["viewer"], TESTER)
     with pytest.raises(Conflict, match="a user with this e-mail exists already"):
         users.add(session, email, PASSWORD, ["admin"], TESTER)
+
+
+@pytest.fixture
+def admin(session: Session, context: Flask) -> User:  # noqa: ARG001 - hashing needs it
+    return users.add(session, "admin@example.test", PASSWORD, ["admin"], TESTER)
+
+
+def test_roles_are_changed_with_a_reason_and_an_event(session: Session, admin: User) -> None:
+    ann = users.add(session, "ann@example.test", PASSWORD, ["viewer"], TESTER)
+    users.change(session, ann, ["operator", "migrator"], active=True, actor=TESTER, reason=" on call ")
+    assert {role.name for role in ann.roles} == {"operator", "migrator"}
+    event = session.scalars(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
+    assert event is not None
+    assert (event.action, event.reason) == ("user changed", "on call")
+    assert event.changes == [("roles", ["viewer"], ["migrator", "operator"])]
+    users.change(session, admin, ["admin", "viewer"], active=True, actor=TESTER, reason="both")
+
+
+def test_one_who_may_not_sign_in_any_more_is_signed_out(session: Session, admin: User) -> None:
+    ann = users.add(session, "ann@example.test", PASSWORD, ["admin"], TESTER)
+    before = ann.fs_uniquifier
+    users.change(session, ann, ["admin"], active=False, actor=TESTER, reason="left")
+    assert not ann.active
+    assert ann.fs_uniquifier != before
+    before = admin.fs_uniquifier
+    users.set_password(session, admin, "another-good-one", TESTER)
+    assert verify_password("another-good-one", admin.password)
+    assert admin.fs_uniquifier != before
+
+
+@pytest.mark.parametrize(("roles", "active"), [(["viewer"], True), (["admin"], False)])
+def test_somebody_must_be_left_who_manages(
+    session: Session, admin: User, roles: list[str], *, active: bool
+) -> None:
+    with pytest.raises(Conflict, match="somebody must be left"):
+        users.change(session, admin, roles, active=active, actor=TESTER, reason="by mistake")
+
+
+def test_a_change_of_a_person_needs_a_role_and_a_reason(session: Session, admin: User) -> None:
+    for roles, reason, field in ([], "why", "role"), (["king"], "why", "role"), (["admin"], " ", "reason"):
+        with pytest.raises(Invalid) as refused:
+            users.change(session, admin, roles, active=True, actor=TESTER, reason=reason)
+        assert refused.value.field == field
+    with pytest.raises(Invalid):
+        users.set_password(session, admin, "short", TESTER)

@@ -107,3 +107,30 @@ def test_a_user_is_added_with_a_role_and_a_password_that_is_no_argument(
     (user,) = session.scalars(select(User))
     assert [role.name for role in user.roles] == ["migrator"]
     assert PASSWORD.strip() not in user.password
+
+
+def test_people_are_listed_changed_and_given_a_password(runner: FlaskCliRunner, session: Session) -> None:
+    for name in ("ann", "bob"):
+        run(runner, "users", "add", f"{name}@example.com", "--role", "admin", "--password-stdin")
+    changed = as_json(
+        runner, "users", "change", "ann@example.com", "--role", "viewer", "--reason", "on leave"
+    )
+    assert changed == {"email": "ann@example.com", "roles": ["viewer"], "active": True}
+    assert (
+        as_json(runner, "users", "change", "ann@example.com", "--inactive", "--reason", "left")["active"]
+        is False
+    )
+    assert [each["email"] for each in as_json(runner, "users", "list")] == [
+        "ann@example.com",
+        "bob@example.com",
+    ]
+    assert "ann@example.com  viewer  may not sign in\n" in run(runner, "users", "list").stdout
+    before = session.scalars(select(User.password).where(User.email == "bob@example.com")).one()
+    run(runner, "users", "password", "bob@example.com", "--password-stdin", stdin="another-good-one\n")
+    assert session.scalars(select(User.password).where(User.email == "bob@example.com")).one() != before
+    trail = as_json(runner, "audit", "list", "--action", "user changed")
+    assert [(each["subject"]["name"], each["reason"]) for each in trail] == [
+        ("ann@example.com", "left"),
+        ("ann@example.com", "on leave"),
+    ]
+    assert "command line  user changed  ann@example.com  “left”" in run(runner, "audit", "list").stdout

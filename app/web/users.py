@@ -1,0 +1,72 @@
+"""People: who may sign in, and what each of them may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+
+from app.access import actor, permission
+from app.errors import ConsoleError
+from app.extensions import db
+from app.queries import users as queries
+from app.services import users
+from app.web.forms.errors import report
+from app.web.forms.user import UserChangeForm, UserForm
+
+if TYPE_CHECKING:
+    import uuid
+
+    from flask.typing import ResponseReturnValue
+
+bp = Blueprint("users", __name__, url_prefix="/users")
+
+
+@bp.get("/")
+@permission("manage")
+def index() -> ResponseReturnValue:
+    return render_template("users/index.html", people=queries.everybody(db.session()))
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@permission("manage")
+def new() -> ResponseReturnValue:
+    form = UserForm()
+    if form.validate_on_submit():
+        try:
+            user = users.add(db.session(), form.email.data, form.password.data, form.role.data or (), actor())
+            db.session.commit()
+        except ConsoleError as error:
+            db.session.rollback()
+            report(error, form)
+        else:
+            flash(f"{user.email} may sign in now.", "success")
+            return redirect(url_for("users.index"))
+    return render_template("users/new.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/<uuid:user_id>", methods=["GET", "POST"])
+@permission("manage")
+def edit(user_id: uuid.UUID) -> ResponseReturnValue:
+    user = queries.get(db.session(), user_id)
+    form = UserChangeForm.of(user)
+    if form.validate_on_submit():
+        try:
+            _change(form, user_id)
+            db.session.commit()
+        except ConsoleError as error:
+            db.session.rollback()
+            report(error, form)
+        else:
+            flash(f"{user.email} is changed.", "success")
+            return redirect(url_for("users.index"))
+    return render_template("users/edit.html", form=form, user=user), 422 if form.errors else 200
+
+
+def _change(form: UserChangeForm, user_id: uuid.UUID) -> None:
+    session = db.session()
+    user = queries.get(session, user_id)
+    roles, reason = form.role.data or (), form.reason.data
+    users.change(session, user, roles, active=form.active.data, actor=actor(), reason=reason)
+    if form.password.data:
+        users.set_password(session, user, form.password.data, actor())
