@@ -130,6 +130,12 @@ class Settings:
         10,
         "Seconds, 3 to 60, that a gateway's hold on a container lasts without renewal.",
     )
+    half_open_seconds: float = _variable(
+        "CONSOLE_HALF_OPEN_SECONDS",
+        read.seconds(2, 300),
+        14.0,
+        "Seconds, 2 to 300, within which a connection whose peer is gone without a word is found.",
+    )
     offer_fs: bool = _variable(
         "CONSOLE_OFFER_FS", read.flag, False, "Offer containers fs/*, answered by callers."
     )

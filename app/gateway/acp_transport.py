@@ -10,6 +10,7 @@ import websockets
 from websockets.asyncio.client import connect
 
 from app.errors import DialError, HandshakeRefused
+from app.gateway import sockets
 from app.gateway.causes import plain
 from app.gateway.transport import Ended
 from app.protocol import states
@@ -45,6 +46,7 @@ class AcpTransport:
 
     def __init__(self, socket: ClientConnection, url: str) -> None:
         self._socket = socket
+        self._read = time.monotonic()
         self.ended: Ended | None = None
         response = socket.response
         headers = dict(response.headers.raw_items()) if response else {}
@@ -61,6 +63,7 @@ class AcpTransport:
         try:
             while True:
                 data = await self._socket.recv()
+                self._read = time.monotonic()
                 if isinstance(data, str):
                     yield data
         except websockets.ConnectionClosed as closed:
@@ -82,13 +85,25 @@ class AcpTransport:
             await (await self._socket.ping())
         except websockets.ConnectionClosed as closed:
             raise TimeoutError(str(closed)) from closed
-        return time.monotonic() - sent
+        self._read = time.monotonic()
+        return self._read - sent
+
+    def silence(self) -> float:
+        """Without the kernel's word, as on other systems than Linux, from the last frame that was read."""
+        seconds = sockets.silence(self._socket.transport.get_extra_info("socket"))
+        return time.monotonic() - self._read if seconds is None else seconds
 
     async def close(self, reason: str) -> None:
         await self._socket.close(1000, reason.encode()[:120].decode(errors="ignore"))
 
+    async def abort(self) -> None:
+        self._socket.transport.abort()
+        await self._socket.wait_closed()
 
-async def open_acp(address: Address, acp_path: str, *, compression: bool) -> AcpTransport:
+
+async def open_acp(
+    address: Address, acp_path: str, *, compression: bool, half_open_seconds: float
+) -> AcpTransport:
     """Open a WebSocket to an address that has been checked.
 
     Raises:
@@ -122,6 +137,7 @@ async def open_acp(address: Address, acp_path: str, *, compression: bool) -> Acp
         raise DialError(f"{url} did not answer within {OPEN_SECONDS:.0f} s") from error
     except OSError as error:
         raise DialError(f"{url}: {plain(error)}") from error
+    sockets.watch(socket.transport.get_extra_info("socket"), half_open_seconds)
     return AcpTransport(socket, url)
 
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.errors import DialError
-from app.gateway import keepalive
 from app.gateway.attempts import Attempts
 from app.gateway.channel import Channel
 from app.gateway.dialer import Dialer
+from app.gateway.keepalive import KeepAlive
 from app.gateway.ledger import Ledger
 from app.models import AcpConnection
 from app.protocol.states import ConnectionStatus
@@ -41,7 +41,9 @@ class Connector:
         self.ledger = Ledger(context, lease)
         self.attempts = Attempts(context.random)
         self._dialer = Dialer(context.settings, self.ledger, self.channel)
-        self._watch: asyncio.Task[None] | None = None
+        self._lease = lease
+        self._vitals = context.vitals
+        self._keep_alive: KeepAlive | None = None
 
     async def open(self, dialling: Dialling, protocol: Protocol) -> Link:
         """Dial and shake hands, beside what is connected. Raises DialError."""
@@ -72,30 +74,29 @@ class Connector:
         """Let callers' frames flow over a link whose row is connected, and keep it alive."""
         self.attempts.reset()
         link.attach()
-        self._keep_alive(link)
+        self._watch(link)
 
     def configure(self, configuration: ConfigurationValues) -> None:
         """Apply what can be changed without another connection."""
         if configuration != self.channel.configuration:
             self.channel.configuration = configuration
-            if self.channel.link is not None:
-                self._keep_alive(self.channel.link)
+            if self._keep_alive is not None:
+                self._keep_alive.start()
 
     async def changed(self, bell: asyncio.Event, seconds: float | None) -> None:
         """Wait for a bell, for the loss of the link, or for some time."""
         ringing = asyncio.create_task(bell.wait())
         waits: set[asyncio.Future[Any]] = {ringing}
-        if self.channel.link is not None and self._watch is not None:
-            waits |= {self.channel.link.lost, self._watch}
+        if self.channel.link is not None:
+            waits.add(self.channel.link.lost)
         try:
-            done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ringing.cancel()
-        if self._watch in done and self._watch is not None:
-            self._watch.result()  # ends with the link; anything else that ended it is raised here
 
     async def lose(self, link: Link) -> str:
         """Tell the callers that the link is lost and move its row to error; return the reason."""
+        self._unwatch()
         reason = link.lost.result().reason
         self.channel.offline(f"the connection to the container was lost: {reason}")
         await link.close(reason)
@@ -112,8 +113,7 @@ class Connector:
 
     async def let_go(self, reason: str) -> None:
         """Close the socket, if there is one, without a write to the rows."""
-        if self._watch is not None:
-            self._watch.cancel()
+        self._unwatch()
         link = self.channel.link
         self.channel.offline(reason)
         if link is not None:
@@ -129,16 +129,13 @@ class Connector:
 
         await self.ledger.write(end)
 
-    def _keep_alive(self, link: Link) -> None:
-        """Watch over a link, at the configured beat from now on."""
-        if self._watch is not None:
-            self._watch.cancel()
-        healthy, poll = partial(self._healthy, link), self.settings.http_poll_interval
-        self._watch = asyncio.create_task(keepalive.keep_alive(link, self.channel, poll, healthy))
+    def _watch(self, link: Link) -> None:
+        self._unwatch()
+        note = partial(self._vitals.note, self._lease, link.book.connection_id)
+        self._keep_alive = KeepAlive(link, self.channel, self.settings, note)
+        self._keep_alive.start()
 
-    async def _healthy(self, link: Link, milliseconds: float) -> None:
-        if self.channel.configuration.enable_metrics:
-            latency = round(milliseconds, 3)
-            await self.ledger.on_connection(
-                link.book, lambda session, row: connections.note(session, row, latency_ms=latency)
-            )
+    def _unwatch(self) -> None:
+        if self._keep_alive is not None:
+            self._keep_alive.stop()
+            self._keep_alive = None

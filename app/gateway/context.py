@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.gateway.database import Database
     from app.gateway.metrics import Metrics
     from app.gateway.recorder import Recorder
+    from app.gateway.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Context:
     settings: Settings
     database: Database
     recorder: Recorder
+    vitals: Vitals
     metrics: Metrics
     gateway_id: uuid.UUID
     random: random.Random

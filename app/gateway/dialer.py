@@ -55,7 +55,12 @@ class Dialer:
             self._settings,
         )
         if protocol is Protocol.ACP:
-            return await open_acp(target, dialling.acp_path, compression=dialling.compression_enabled)
+            return await open_acp(
+                target,
+                dialling.acp_path,
+                compression=dialling.compression_enabled,
+                half_open_seconds=self._settings.half_open_seconds,
+            )
         return await open_http(target, dialling.acp_path)
 
     async def _shake_hands(self, transport: Transport, dialling: Dialling, book: Book) -> Link:

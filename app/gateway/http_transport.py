@@ -107,6 +107,13 @@ class HttpTransport:
             self.opened.setdefault("headers", redact_headers(dict(response.headers)))
             return response.status_code, body.decode("utf-8", "replace")
 
+    def silence(self) -> float:
+        """There is no socket to watch; every exchange has a limit of its own."""
+        return 0.0
+
+    async def abort(self) -> None:
+        await self.close("it is lost")
+
     async def close(self, reason: str) -> None:
         for post in self._posts:
             post.cancel()

@@ -1,90 +1,161 @@
-"""Keep-alive on two layers: pings prove the socket, a request the agent behind it (wire.md, Liveness).
+"""Keep-alive of one link: carries out what `protocol.liveness` decides.
 
-`keep_alive_interval` is the beat of the pings; the agent itself is asked at every second one. `idle_timeout`
-is for how long nothing at all may be received, pongs included, and how long the agent may leave its request
-unanswered.
+It costs one timer of the event loop, and a task only while a pong or an answer is awaited: thousands of idle
+links are then a few hundred small looks a second.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import datetime as dt
+import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from app.gateway.causes import plain
+from app.gateway.transport import Ended
+from app.protocol.liveness import Liveness, Loss, Pace
 from app.protocol.states import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from app.config import Settings
     from app.gateway.channel import Channel
     from app.gateway.link import Link
 
-    Healthy = Callable[[float], Awaitable[None]]
+    Note = Callable[[dict[str, Any]], None]
 
-HEALTH_EVERY: Final = 2
+log = logging.getLogger(__name__)
 
-
-async def keep_alive(link: Link, channel: Channel, poll_seconds: float, healthy: Healthy) -> None:
-    """Watch a link until it is lost; `healthy` is told every measured latency, in milliseconds."""
-    if link.protocol is Protocol.HTTP:
-        await _poll(link, poll_seconds, healthy)
-        return
-    try:
-        async with asyncio.TaskGroup() as watch:
-            watch.create_task(_ping(link, channel))
-            watch.create_task(_ask(link, channel, healthy))
-    except ExceptionGroup as failures:  # what `healthy` raised, such as LeaseLost, tells more than its group
-        raise failures.exceptions[0] from failures
+LATE: Final = 0.1
+"""Part of the detector's time by which a look may be late; after more, the gateway itself had stood still."""
+ABNORMAL, NORMAL = 1006, 1000  # RFC 6455, section 7.4.1
 
 
-async def _poll(link: Link, seconds: float, healthy: Healthy) -> None:
-    """Check the health of a container on HTTP; the first failure counts, for the check itself is patient."""
-    while not link.lost.done():
-        try:
-            await healthy(await link.health(seconds))
-        except TimeoutError as error:
-            link.lose(str(error))
-        await _until(link, time.monotonic() + seconds)
+class KeepAlive:
+    """Watches a link until it is lost. `note` is given what is to be known of it: see `Vitals`."""
+
+    def __init__(self, link: Link, channel: Channel, settings: Settings, note: Note) -> None:
+        self._link = link
+        self._channel = channel
+        self._settings = settings
+        self._note = note
+        self._liveness = Liveness(time.monotonic())
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to watch; once more after a change of the configuration."""
+        if self._link.protocol is Protocol.ACP:
+            self._look(time.monotonic())
+        elif not self._tasks:
+            self._spawn(self._poll())
+
+    def stop(self) -> None:
+        """Watch no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def _pace(self) -> Pace:
+        configured = self._channel.configuration
+        return Pace(
+            configured.keep_alive_interval / 1000,
+            configured.idle_timeout / 1000,
+            self._settings.half_open_seconds,
+        )
+
+    def _look(self, due: float) -> None:
+        if self._link.lost.done():
+            return
+        now, pace, silence = time.monotonic(), self._pace(), self._link.transport.silence()
+        if self._link.held or now - due > pace.half_open * LATE:
+            self._liveness.forgive(now)
+        look = self._liveness.look(now, pace, now - silence, self._link.spoke)
+        if look.loss is not None:
+            self._link.lose(ended(look.loss, pace))
+            return
+        if look.ping:
+            self._spawn(self._ping())
+        if look.ask:
+            self._spawn(self._ask())
+        if look.doubt:
+            self._doubt()
+        self._look_at(look.again)
+
+    def _look_at(self, moment: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max(0.0, moment - time.monotonic())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._look, moment)
+
+    async def _ping(self) -> None:
+        await self._link.transport.ping()
+        self._liveness.pong()
+        self._look(time.monotonic())
+
+    async def _ask(self) -> None:
+        milliseconds = await self._link.health(None)
+        doubted = self._liveness.answered()
+        if doubted:
+            log.info("The agent of connection %s answers again", self._link.book.connection_id)
+        self._healthy(milliseconds, anew=doubted)
+        self._look(time.monotonic())
+
+    def _doubt(self) -> None:
+        """Say that the agent is silent; the connection stays until the idle time-out."""
+        asked = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=time.monotonic() - self._liveness.asked)
+        log.warning("The agent of connection %s does not answer", self._link.book.connection_id)
+        self._note({"silent_since": asked.isoformat(timespec="seconds")})
+
+    async def _poll(self) -> None:
+        """Check a container on HTTP; the first failure counts, for the check itself is patient."""
+        while True:
+            self._healthy(await self._link.health(None))
+            await asyncio.sleep(self._settings.http_poll_interval)
+
+    def _healthy(self, milliseconds: float, *, anew: bool = False) -> None:
+        if self._channel.configuration.enable_metrics:
+            self._note({"latency_ms": round(milliseconds, 3)})
+        elif anew:
+            self._note({})
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """Give the link up if its keep-alive failed: nobody would watch over it any more."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if not isinstance(error, TimeoutError):
+            log.error("The keep-alive of a link failed", exc_info=error)
+        elif self._link.protocol is Protocol.ACP:
+            return  # the socket is closed, and the link's reader says how
+        self._link.lose(Ended(plain(error), "us"))
 
 
-async def _ping(link: Link, channel: Channel) -> None:
-    """Ping at every beat, and give the link up once nothing has been received for too long."""
-    pong: asyncio.Task[None] | None = None
-    next_ping = time.monotonic()
-    try:
-        while not link.lost.done():
-            now, silent = time.monotonic(), link.last_received + channel.idle_seconds
-            if now >= silent:
-                link.lose(f"nothing was received for {channel.idle_seconds:g} s, pongs included")
-                return
-            if now >= next_ping and (pong is None or pong.done()):
-                pong = asyncio.create_task(_pong(link))
-                # However short the idle time-out is, a live but quiet peer must be heard within it.
-                next_ping = now + min(channel.beat_seconds, channel.idle_seconds / 2)
-            await _until(link, min(next_ping if pong is None or pong.done() else silent, silent))
-    finally:
-        if pong is not None:
-            pong.cancel()
-
-
-async def _pong(link: Link) -> None:
-    with contextlib.suppress(TimeoutError):  # the link is lost then, and its reader says how
-        await link.transport.ping()
-        link.last_received = time.monotonic()
-
-
-async def _ask(link: Link, channel: Channel, healthy: Healthy) -> None:
-    while not link.lost.done():
-        try:
-            await healthy(await link.health(channel.idle_seconds))
-        except TimeoutError:
-            link.lose(
-                f"the agent did not answer within {channel.idle_seconds:g} s, although its socket is open"
-            )
-        await _until(link, time.monotonic() + channel.beat_seconds * HEALTH_EVERY)
-
-
-async def _until(link: Link, moment: float) -> None:
-    """Wait for a moment of the monotonic clock, or the loss of the link."""
-    await asyncio.wait({link.lost}, timeout=max(0.0, moment - time.monotonic()))
+def ended(loss: Loss, pace: Pace) -> Ended:
+    """Return how a link ends that is given up: who is to blame, the close code and the reason."""
+    idle = f"{pace.idle:g} s"
+    return {
+        Loss.HALF_OPEN: Ended(
+            f"half-open: a ping was not answered and nothing else came for {pace.half_open / 2:g} s",
+            "network",
+            ABNORMAL,
+        ),
+        Loss.IDLE: Ended(f"nothing was received for {idle}, pongs included", "network", ABNORMAL),
+        Loss.ONE_WAY: Ended(
+            f"pings were not answered for {idle}, although something came: what is sent does not arrive",
+            "network",
+            ABNORMAL,
+        ),
+        Loss.FROZEN: Ended(
+            f"the agent did not answer within {idle}, although its socket is open", "us", NORMAL
+        ),
+    }[loss]

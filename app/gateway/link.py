@@ -51,7 +51,10 @@ class Link:
         self.dialling = dialling
         self.negotiated: Negotiated | None = None
         self._stored: Negotiated | None = None
-        self.last_received = time.monotonic()
+        self.spoke = time.monotonic()
+        """When the container last sent a frame."""
+        self.held = False
+        """Whether reading waits for the recorder: silence says nothing of the peer then."""
         self.lost: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._channel = channel
         self._mux: Multiplexer = new_multiplexer()
@@ -97,8 +100,10 @@ class Link:
             raise ValueError("a link is settled after its handshake")
         connections.established(session, row, self._stored, self.transport.peer_id, reason)
 
-    async def ask(self, method: str, params: Any, seconds: float) -> Message:
+    async def ask(self, method: str, params: Any, seconds: float | None) -> Message:
         """Ask the container something for the gateway and return the record of its answer.
+
+        With None for seconds, it waits for as long as the link is not lost.
 
         Raises:
             TimeoutError: there is none in time, or the link is lost.
@@ -113,7 +118,7 @@ class Link:
         finally:
             del self._waiting[message.id]
         if not answer.done():
-            why = self.lost.result().reason if self.lost.done() else f"nothing came within {seconds:g} s"
+            why = self.lost.result().reason if self.lost.done() else f"nothing came within {seconds or 0:g} s"
             self._channel.record(self._mux.fail(message.id, why), self, self.book)
             raise TimeoutError(f"{method} was not answered: {why}")
         return answer.result()
@@ -128,7 +133,7 @@ class Link:
         """Send a text, in order, as soon as the socket takes it."""
         self._outbox.put_nowait((text, message_id))
 
-    async def health(self, seconds: float) -> float:
+    async def health(self, seconds: float | None) -> float:
         """Ask the agent for a sign of life; return the round trip in milliseconds. Raises TimeoutError.
 
         On ACP any answer to an unknown method will do (wire.md, Liveness); on HTTP it is the health check.
@@ -158,12 +163,15 @@ class Link:
         ours = Ended(reason, "us", NORMAL_CLOSURE if self.protocol is Protocol.ACP else 0)
         ended = self.lost.result() if self.lost.done() else ours
         await self._finish(ended)
-        await self.transport.close(ended.reason)
+        if ended.by == "us":
+            await self.transport.close(ended.reason)
+        else:
+            await self.transport.abort()
 
-    def lose(self, reason: str) -> None:
-        """Give the link up: nothing has come for too long."""
+    def lose(self, ended: Ended) -> None:
+        """Give the link up, unless it is lost already."""
         if not self.lost.done():
-            self.lost.set_result(Ended(reason, "us"))
+            self.lost.set_result(ended)
 
     async def _finish(self, ended: Ended) -> None:
         """Record the end once, and stop the pumps."""
@@ -177,8 +185,9 @@ class Link:
 
     async def _read(self) -> None:
         async for item in self.transport.frames():
-            self.last_received = time.monotonic()
+            self.held = True
             await self._channel.room()
+            self.held, self.spoke = False, time.monotonic()
             if isinstance(item, Failed):
                 self._channel.record(self._mux.fail(item.message_id, item.reason), self, self.book)
             else:
@@ -196,4 +205,4 @@ class Link:
         error = None if pump.cancelled() else pump.exception()
         if error is not None:
             log.error("A pump of a link failed", exc_info=error)
-            self.lose(f"the gateway made a mistake: {type(error).__name__}; it is in its log")
+            self.lose(Ended(f"the gateway made a mistake: {type(error).__name__}; it is in its log", "us"))

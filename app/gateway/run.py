@@ -21,6 +21,7 @@ from app.gateway.listener import listen
 from app.gateway.metrics import Metrics
 from app.gateway.recorder import Recorder
 from app.gateway.supervisor import Supervisor
+from app.gateway.vitals import Vitals
 from app.services import leases
 from app.version import VERSION
 
@@ -48,7 +49,10 @@ class Gateway:
         self._database = database
         self._announcer = Announcer(database)
         recorder = Recorder(database, gateway_id, committed=self._announcer.committed, stale=self._on_stale)
-        self.context = Context(settings, database, recorder, Metrics(), gateway_id, random.SystemRandom())
+        vitals = Vitals(database, gateway_id)
+        self.context = Context(
+            settings, database, recorder, vitals, Metrics(), gateway_id, random.SystemRandom()
+        )
         self._supervisors: dict[uuid.UUID, Supervisor] = {}
         self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}
         self._look = asyncio.Event()
@@ -66,6 +70,7 @@ class Gateway:
             tasks = [
                 workers.create_task(self.context.recorder.run()),
                 workers.create_task(self._announcer.run()),
+                workers.create_task(self.context.vitals.run()),
                 workers.create_task(listen(self._database, self._on_intent, self._on_gap)),
                 workers.create_task(self._hold_leases()),
             ]

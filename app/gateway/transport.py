@@ -50,5 +50,11 @@ class Transport(Protocol):
     async def ping(self) -> float:
         """Prove that the transport is alive; return the round trip in seconds. Raises TimeoutError."""
 
+    def silence(self) -> float:
+        """Return for how many seconds nothing has come, by the byte; 0 where that says nothing."""
+
     async def close(self, reason: str) -> None:
         """End it from this side."""
+
+    async def abort(self) -> None:
+        """Let go of it without a word, for nobody would hear it."""

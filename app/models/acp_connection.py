@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,13 @@ class AcpConnection(Base):
     def transport(self) -> Protocol:
         """The protocol that this connection speaks."""
         return Protocol((self.metadata_ or {}).get("transport", Protocol.ACP))
+
+    @property
+    def silent_since(self) -> dt.datetime | None:
+        """Since when its agent has left a health request unanswered, while its socket lives."""
+        since = (self.metadata_ or {}).get("silent_since")
+        connected = self.status == ConnectionStatus.CONNECTED
+        return dt.datetime.fromisoformat(since) if since and connected else None
 
     @property
     def active(self) -> bool:

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import func, or_, select, true
+from sqlalchemy import DateTime, case, func, or_, select, true
 from sqlalchemy.orm import joinedload
 
 from app.errors import NotFound
@@ -51,6 +51,8 @@ class ContainerRow(NamedTuple):
     error_count: int | None
     reconnect_count: int | None
     error: str | None
+    silent_since: dt.datetime | None
+    """As AcpConnection.silent_since."""
 
 
 class Page(NamedTuple):
@@ -146,6 +148,12 @@ def _rows(narrowed: ContainerFilter) -> Select[Any]:
             current.c.error_count,
             current.c.reconnect_count,
             facts["last_error"].astext,
+            case(
+                (
+                    current.c.status == ConnectionStatus.CONNECTED,
+                    facts["silent_since"].astext.cast(DateTime(timezone=True)),
+                )
+            ),
         )
         .select_from(Container)
         .join(ContainerSession, ContainerSession.container_id == Container.id)

@@ -12,16 +12,26 @@ from sqlalchemy import func, select
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
 FACTS: Final = "console_facts"
 INTENTS: Final = "console_intents"
+LINES: Final = 150
+"""Lines of 47 bytes in one notification."""
 
 
 def tell(session: Session, container_id: uuid.UUID) -> None:
     """Say that something about a container has changed: `container <id>` on the facts' channel."""
     session.execute(select(func.pg_notify(FACTS, f"container {container_id}")))
+
+
+def tell_all(session: Session, container_ids: Sequence[uuid.UUID]) -> None:
+    """Say it of many containers, in as few notifications as PostgreSQL's limit of 8000 bytes allows."""
+    for start in range(0, len(container_ids), LINES):
+        lines = (f"container {each}" for each in container_ids[start : start + LINES])
+        session.execute(select(func.pg_notify(FACTS, "\n".join(lines))))
 
 
 def ask(session: Session, container_id: uuid.UUID) -> None:

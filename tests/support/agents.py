@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from websockets.sync.server import serve
+from websockets.frames import Frame, Opcode
+from websockets.sync.server import ServerConnection, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from websockets.http11 import Request, Response
-    from websockets.sync.server import ServerConnection
+    from websockets.protocol import Event
 
     Answer = Callable[[ServerConnection, dict[str, Any]], object]
 
@@ -40,8 +42,18 @@ def agent(
     answers: Mapping[str, Answer],
     headers: Mapping[str, str] | None = None,
     on_open: Callable[[ServerConnection], object] = lambda _: None,
+    on_ping: Callable[[float], object] = lambda _: None,
 ) -> Iterator[str]:
-    """Serve an ACP agent that answers the methods given and -32601 for others; yields its endpoint URL."""
+    """Serve an ACP agent that answers the methods given and -32601 for others; yields its endpoint URL.
+
+    `on_ping` is told the monotonic moment of every WebSocket ping.
+    """
+
+    class Socket(ServerConnection):
+        def process_event(self, event: Event) -> None:
+            if isinstance(event, Frame) and event.opcode is Opcode.PING:
+                on_ping(time.monotonic())
+            super().process_event(event)
 
     def handle(socket: ServerConnection) -> None:
         on_open(socket)
@@ -54,7 +66,7 @@ def agent(
         response.headers.update(headers or {})
         return response
 
-    with serve(handle, "127.0.0.1", 0, process_response=name) as server:
+    with serve(handle, "127.0.0.1", 0, process_response=name, create_connection=Socket) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -37,3 +37,23 @@ def test_one_that_is_not_there(sign_in: SignIn) -> None:
 def test_it_takes_no_form(sign_in: SignIn, world: World) -> None:
     connection = world.connected(world.container())
     assert sign_in("admin").post(f"/connections/{connection.id}").status_code == 405
+
+
+def test_an_agent_that_does_not_answer_is_told_everywhere_while_it_is_connected(
+    sign_in: SignIn, world: World
+) -> None:
+    container = world.container()
+    connection = world.connected(container)
+    connections.note(world.session, connection, silent_since="2026-01-02T03:04:05+00:00")
+    world.session.commit()
+    viewer = sign_in("viewer")
+    pages = ["/", f"/containers/{container.id}", f"/connections/{connection.id}"]
+
+    def told() -> list[bool]:
+        texts = [viewer.get(page, follow_redirects=True).text for page in pages]
+        return ["agent does not answer" in text and "2026-01-02T03:04:05" in text for text in texts]
+
+    assert told() == [True] * 3
+    connections.move(world.session, connection, ConnectionStatus.ERROR, "given up")
+    world.session.commit()
+    assert told() == [False] * 3
