@@ -13,8 +13,9 @@ import logging
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REVIVE_SECONDS: Final = 10.0
+
 
 class DatabaseAddress:
     """Where this process finds its database: DATABASE_URL, or the embedded server, started at first use.
@@ -41,6 +44,7 @@ class DatabaseAddress:
         self._lock = threading.Lock()
         self._held = ExitStack()
         self._url = settings.database_url
+        self._died: float | None = None
 
     def url(self) -> str:
         """Give the libpq connection string. Raises DatabaseUnavailable where no server can be started."""
@@ -49,6 +53,26 @@ class DatabaseAddress:
                 self._url = self._held.enter_context(embedded_database(self._settings.data_dir))
                 atexit.register(self.close)
             return self._url
+
+    def revive(self) -> None:
+        """Start the embedded server again if it has died; leave a given database alone.
+
+        Raises DatabaseUnavailable where it does not start for REVIVE_SECONDS: a killed server's processes,
+        which keep another from starting, end within moments.
+        """
+        if self._settings.database_url is not None or self._url is None:
+            return
+        server = _server(self._settings.data_dir)
+        try:
+            with _alone(server):
+                if server.state() == "stopped":
+                    log.warning("The embedded PostgreSQL has died; starting it again")
+                    server.start()
+            self._died = None
+        except DatabaseUnavailable:
+            self._died = self._died or time.monotonic()
+            if time.monotonic() - self._died > REVIVE_SECONDS:
+                raise
 
     def connect(self) -> psycopg.Connection:
         """Open a connection; SQLAlchemy's `creator`. Raises psycopg.OperationalError as any connect does."""
@@ -70,7 +94,7 @@ def embedded_database(data_dir: Path) -> Iterator[str]:
     """
     with ExitStack() as held:
         try:
-            server = Server(data_dir.resolve() / "postgres")
+            server = _server(data_dir)
             data_dir.mkdir(parents=True, exist_ok=True)
             held.enter_context(_use(server))
             with _alone(server):
@@ -81,6 +105,10 @@ def embedded_database(data_dir: Path) -> Iterator[str]:
         except (OSError, subprocess.SubprocessError, psycopg.OperationalError) as error:
             raise DatabaseUnavailable(f"the embedded PostgreSQL in {data_dir}: {error}") from error
         yield server.conninfo("console")
+
+
+def _server(data_dir: Path) -> Server:
+    return Server(data_dir.resolve() / "postgres")
 
 
 @contextmanager
@@ -118,7 +146,7 @@ def _watch(server: Server) -> None:
     elif server.state() == "stopped":
         lock_file = _lock_file(server)
         lock_file.chmod(0o644)  # the server's user, who may be another, opens it for reading
-        server.run(setsid, "--fork", flock, str(lock_file), *server.pg_ctl("stop"))
+        server.run(setsid, "--fork", flock, str(lock_file), *server.stop_if_alive())
 
 
 def _lock_file(server: Server) -> Path:

@@ -112,15 +112,20 @@ class Server:
         pid_file = self.folder / "postmaster.pid"
         try:
             lines = pid_file.read_text().splitlines()
-            if psutil.Process(int(lines[0])).name() != "postgres":
-                # The server was killed and its number given to another program, which PostgreSQL
-                # would take for a server and refuse to start.
-                pid_file.unlink()
-                return "stopped"
+            command = psutil.Process(int(lines[0])).cmdline()
+        except psutil.ZombieProcess:
+            return "stopping"
         except (FileNotFoundError, psutil.NoSuchProcess):
             return "stopped"
         except (IndexError, ValueError):
             return "starting"  # just being written
+        if not command:
+            return "stopping"  # it was killed, and the kernel is still clearing it away
+        # A killed server's number may have been given to another program, even to somebody else's PostgreSQL;
+        # ours was started with its folder (pg_ctl, start_postmaster).
+        if str(self.folder) not in command:
+            pid_file.unlink()  # PostgreSQL would take it for a server and refuse to start
+            return "stopped"
         return lines[STATUS_LINE].strip() if len(lines) > STATUS_LINE else "starting"
 
     def create_database(self, dbname: str) -> None:
@@ -129,6 +134,14 @@ class Server:
             found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [dbname]).fetchone()
             if found is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(dbname)))
+
+    def stop_if_alive(self) -> tuple[str, ...]:
+        """Give a command that stops this server, but not a stranger who was given a dead server's number."""
+        script = (
+            '"$1" --quiet --timeout=60 --host="$2" || [ $? -ne 2 ] && shift 2 && exec "$@"'  # 2: no answer
+        )
+        ready = (str(PROGRAMS / "pg_isready"), str(self.folder))
+        return ("sh", "-c", script, "sh", *ready, *self.pg_ctl("stop"))
 
     def pg_ctl(self, action: str) -> tuple[str, ...]:
         """Give the command that starts or stops this server and waits for it."""

@@ -50,7 +50,8 @@ def serve(*, demo: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     click.echo("Starting the database …" if settings.database_url is None else "Using DATABASE_URL …")
-    url = current_app.extensions["database"].url()
+    database = current_app.extensions["database"]
+    url = database.url()
     click.echo("Bringing its schema up to date …")
     flask_migrate.upgrade()  # says what is wrong and exits by itself
     sign_in = _first_admin(settings)
@@ -63,6 +64,7 @@ def serve(*, demo: bool) -> None:
             click.echo(f"Sign in: {sign_in}")
         while not stopping.wait(WATCH_SECONDS):
             children.check()
+            database.revive()
     finally:
         click.echo("Stopping …")
         children.stop()

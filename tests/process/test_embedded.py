@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 import pytest
 
@@ -101,6 +102,41 @@ def test_a_stranger_with_the_dead_server_s_number_does_not_keep_it_from_starting
         pid_file.write_text("\n".join([str(os.getpid()), *lines]))
     with embedded_database(data_dir) as url:
         assert answers(url)
+
+
+def test_the_watcher_leaves_a_stranger_with_the_dead_server_s_number_alone(
+    data_dir: Path, server: Server
+) -> None:
+    """Its last user was killed too, so that nobody but the watcher looks at the stale file."""
+    stranger = subprocess.Popen(["sleep", "600"], user=server._user)
+    try:
+        with user_process(data_dir) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            watcher = _watcher(data_dir)
+            kill_server(server)
+            pid_file = server.folder / "postmaster.pid"
+            _, *lines = pid_file.read_text().splitlines()
+            pid_file.write_text("\n".join([str(stranger.pid), *lines]))
+            process.kill()
+        watcher.wait(PATIENCE)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def _watcher(data_dir: Path) -> psutil.Process:
+    lock = str(data_dir.resolve() / "postgres.lock")
+    (found,) = [each for each in psutil.process_iter() if lock in _command(each)]
+    return found
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has ended meanwhile
+        return []
 
 
 def test_a_server_that_does_not_start_says_why(data_dir: Path, server: Server) -> None:

@@ -17,6 +17,7 @@ import psutil
 
 from app.cli.children import STOP_SECONDS
 from tests.support.gateways import ROOT
+from tests.support.servers import kill_server
 from tests.support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
@@ -169,6 +170,19 @@ def test_a_part_that_dies_ends_the_whole_with_a_message(data_dir: Path, server: 
         assert "Error: gateway ended with exit code -9" in running.said
         assert "Traceback" not in running.said
     assert gone(processes)
+    assert server.state() == "stopped"
+
+
+def test_a_database_that_is_killed_is_started_again(data_dir: Path, server: Server) -> None:
+    with console(data_dir) as running:
+        url, account = running.ready()
+        kill_server(server)
+        eventually(server.state, "ready".__eq__)
+        eventually(lambda: httpx.get(f"{url}/healthz", trust_env=False).is_success)
+        assert "Containers" in sign_in(url, account)
+        running.interrupt()
+        assert running.wait() == 0
+        assert "The embedded PostgreSQL has died" in running.said
     assert server.state() == "stopped"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from app.postgres import Server
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def kill_server(server: Server) -> None:
     """End the server and all its processes as a power cut does."""
     postmaster = psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0]))
-    postmaster.suspend()  # or it would start another child between the list and the kill
+    postmaster.suspend()  # or it would start another child between the list and the kill, which keeps
+    eventually(postmaster.status, psutil.STATUS_STOPPED.__eq__)  # the next server from the shared memory
     processes = [postmaster, *postmaster.children(recursive=True)]
     for process in processes:
         process.kill()
