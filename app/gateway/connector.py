@@ -36,6 +36,7 @@ class Connector:
 
     def __init__(self, context: Context, lease: Lease) -> None:
         self.container_id: uuid.UUID = lease.container_id
+        self.gateway_id: uuid.UUID = context.gateway_id
         self.settings = context.settings
         self.channel = Channel(lease, context.recorder, context.metrics)
         self.ledger = Ledger(context, lease)
@@ -48,6 +49,10 @@ class Connector:
     async def open(self, dialling: Dialling, protocol: Protocol) -> Link:
         """Dial and shake hands, beside what is connected. Raises DialError."""
         return await self._dialer.open(dialling, protocol)
+
+    async def open_aside(self, dialling: Dialling, protocol: Protocol) -> Link:
+        """Dial and shake hands only to look: recorded, but no status moves and no failure is counted."""
+        return await self._dialer.open(dialling, protocol, aside=True)
 
     async def answers(self, dialling: Dialling, protocol: Protocol) -> bool:
         """Tell whether the container can be reached over a protocol; the dial is recorded like any other."""

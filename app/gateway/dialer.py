@@ -31,20 +31,24 @@ class Dialer:
         self._ledger = ledger
         self._channel = channel
 
-    async def open(self, dialling: Dialling, protocol: Protocol) -> Link:
+    async def open(self, dialling: Dialling, protocol: Protocol, *, aside: bool = False) -> Link:
         """Dial and shake hands. The link is open but not attached, and its row has not moved.
 
+        One that is dialled `aside` is recorded in the timeline of the latest connection, and changes nothing.
+
         Raises:
-            DialError: it did not work; the row has counted it and a `connect` record says why.
+            DialError: it did not work; a `connect` record says why, and the row has counted it unless aside.
         """
-        book = await self._ledger.book(protocol)
+        book = await (self._ledger.book_aside(protocol) if aside else self._ledger.book(protocol))
         self._channel.book = self._channel.book or book
         try:
             transport = await self._transport(dialling, protocol)
             return await self._shake_hands(transport, dialling, book)
         except ConsoleError as error:
             problem = reason(str(error))
-            await self._record_failure(book, dialling, protocol, problem)
+            self._record_failure(book, dialling, protocol, problem)
+            if not aside:
+                await self._count_failure(book, problem)
             raise DialError(problem) from error
 
     async def _transport(self, dialling: Dialling, protocol: Protocol) -> Transport:
@@ -74,12 +78,14 @@ class Dialer:
             raise
         return link
 
-    async def _record_failure(self, book: Book, dialling: Dialling, protocol: Protocol, error: str) -> None:
+    def _record_failure(self, book: Book, dialling: Dialling, protocol: Protocol, error: str) -> None:
         payload = {"dial": {"protocol": protocol, "endpoint": dialling.endpoint_url}}
         note = new_multiplexer().note(
             MessageType.CONNECT, Direction.OUTBOUND, payload, error_message=f"the dial failed: {error}"
         )
         self._channel.record([note], None, book)
+
+    async def _count_failure(self, book: Book, error: str) -> None:
         await self._ledger.on_connection(
             book, lambda session, row: connections.dial_failed(session, row, error)
         )

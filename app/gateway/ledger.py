@@ -65,16 +65,33 @@ class Ledger:
         """
         container_id = self._lease.container_id
 
-        def row(session: Session) -> tuple[uuid.UUID, int]:
+        def row(session: Session) -> AcpConnection:
             connection = stored.active(session, container_id)
             if connection is None or connection.transport != protocol:
                 connection = connections.open_row(session, container_id, protocol, OFFERED[protocol])
             elif connection.status == ConnectionStatus.ERROR:
                 connections.move(session, connection, ConnectionStatus.RECONNECTING, "trying to reconnect")
+            return connection
+
+        return await self._book_of(row)
+
+    async def book_aside(self, protocol: Protocol) -> Book:
+        """Return the book for a dial that changes nothing: the latest connection's, if there was one."""
+        container_id = self._lease.container_id
+
+        def row(session: Session) -> AcpConnection:
+            latest = stored.latest(session, container_id, protocol)
+            return latest or connections.open_row(session, container_id, protocol, OFFERED[protocol])
+
+        return await self._book_of(row)
+
+    async def _book_of(self, find: Callable[[Session], AcpConnection]) -> Book:
+        def numbered(session: Session) -> tuple[uuid.UUID, int]:
+            connection = find(session)
             return connection.id, messages.last_seq(session, connection.id)
 
-        queued = self._context.recorder.last_queued(container_id)
-        connection_id, committed = await self.write(row)
+        queued = self._context.recorder.last_queued(self._lease.container_id)
+        connection_id, committed = await self.write(numbered)
         return self._kept(connection_id, max(committed, queued.get(connection_id, 0)))
 
     async def adopt(self, reason: str) -> Sequence[Adopted]:

@@ -9,14 +9,17 @@ from sqlalchemy import select
 
 from app.errors import NotFound
 from app.models import AcpConnection, ProtocolMigration
-from app.protocol.states import ContainerStatus, MigrationPhase, Protocol
-from app.queries import containers, protocol_migrations
+from app.protocol.states import ActionKind, ContainerStatus, MigrationPhase, Protocol
+from app.queries import connection_actions, containers, protocol_migrations
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
+
+    from app.models import ConnectionAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,26 @@ class OpenMigration:
     phase: MigrationPhase
     from_protocol: Protocol
     to_protocol: Protocol
+    interruptible: bool
+    """Whether it is a first dial that has switched nothing yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingAction:
+    """Something an operator has asked for: open, or a disconnect that holds."""
+
+    id: uuid.UUID
+    kind: ActionKind
+    reason: str
+    requested_by: str
+    taken: bool
+    open: bool
+    holds: bool
+
+    @property
+    def words(self) -> str:
+        """The reason with which a connection ends for it."""
+        return f"{self.kind} requested by {self.requested_by}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +72,27 @@ class Snapshot:
     supported: frozenset[str]
     prefers_acp: bool
     new: bool
-    """It has never had a connection nor a protocol migration."""
+    """It was never connected and has had no protocol migration."""
     protocol: Protocol
     fallback_enabled: bool
     dialling: Dialling
     configuration: ConfigurationValues
     migration: OpenMigration | None
+    actions: Sequence[PendingAction]
+
+    @property
+    def open_actions(self) -> Sequence[PendingAction]:
+        """What operators ask for now, the oldest first."""
+        return [each for each in self.actions if each.open]
+
+    @property
+    def withheld(self) -> str | None:
+        """Why it must not be connected now, None if it may."""
+        if not self.running:
+            return "the container is stopped"
+        if self.migration is not None and not self.migration.interruptible:
+            return None  # it ends on one protocol or the other before anything else
+        return next((each.words for each in self.actions if each.holds), None)
 
     @property
     def wants_first_dial(self) -> bool:
@@ -104,11 +142,26 @@ def load(session: Session, container_id: uuid.UUID) -> Snapshot | None:
         ),
         configuration=values,
         migration=_open_migration(session, container_id),
+        actions=[_pending(each) for each in connection_actions.pending(session, container_id)],
+    )
+
+
+def _pending(action: ConnectionAction) -> PendingAction:
+    return PendingAction(
+        id=action.id,
+        kind=ActionKind(action.kind),
+        reason=action.reason,
+        requested_by=action.requested_by,
+        taken=action.taken_at is not None,
+        open=action.open,
+        holds=action.holds,
     )
 
 
 def _is_new(session: Session, container_id: uuid.UUID) -> bool:
-    connected = select(AcpConnection.id).where(AcpConnection.container_id == container_id)
+    connected = select(AcpConnection.id).where(
+        AcpConnection.container_id == container_id, AcpConnection.transitions.any()
+    )
     migrated = select(ProtocolMigration.id).where(ProtocolMigration.container_id == container_id)
     return session.scalar(connected.limit(1)) is None and session.scalar(migrated.limit(1)) is None
 
@@ -122,4 +175,5 @@ def _open_migration(session: Session, container_id: uuid.UUID) -> OpenMigration 
         phase=MigrationPhase(migration.phase),
         from_protocol=Protocol(migration.from_protocol),
         to_protocol=Protocol(migration.to_protocol),
+        interruptible=migration.interruptible,
     )

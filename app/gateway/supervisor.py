@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import Conflict, DialError, LeaseLost
 from app.gateway import snapshot
+from app.gateway.actions import Actions
 from app.gateway.adoption import adopt
 from app.gateway.connector import Connector
 from app.gateway.migrator import Migrator
@@ -44,6 +45,7 @@ class Supervisor:
         self._connector = Connector(context, lease)
         self._ledger = self._connector.ledger
         self._attempts = self._connector.attempts
+        self._actions = Actions(self._connector)
         self._doorbell = asyncio.Event()
         self._parting = "the gateway no longer holds this container"
 
@@ -83,8 +85,10 @@ class Supervisor:
         self._connector.configure(now.configuration)
         self._attempts.aim(now.goal)
         link = self.channel.link
-        if not now.running:
-            await self._connector.end("the container is stopped")
+        if await self._actions.carry_out(now):
+            pass  # the rows say what is next
+        elif now.withheld is not None:
+            await self._connector.end(now.withheld)
             await self._rest()
         elif link is not None and link.lost.done():
             await self._failed(now, await self._connector.lose(link))
@@ -106,6 +110,8 @@ class Supervisor:
     async def _bring_up(self, now: Snapshot) -> None:
         if now.migration is not None:
             await Migrator(self._connector, now).run()
+            if self.channel.link is None:
+                await self._actions.failed(now, "its protocol migration did not bring it up; see there")
         elif now.wants_first_dial:
             why = "the container prefers ACP" if now.prefers_acp else "the container speaks nothing but ACP"
             await self._request(Protocol.ACP, f"first dial: {why}", Cause.FIRST_DIAL)
@@ -125,6 +131,7 @@ class Supervisor:
             await self._connector.establish(link, "the handshake succeeded")
 
     async def _failed(self, now: Snapshot, reason: str) -> None:
+        await self._actions.failed(now, reason)
         if not self._attempts.failed(now.configuration):
             await self._exhausted(now, reason)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.protocol.states import Protocol
 from app.queries import containers as stored
 from app.queries import protocol_migrations as migrations
-from app.services import configurations, containers, protocol_migrations, tokens
+from app.services import configurations, connection_actions, containers, protocol_migrations, tokens
 from app.services.actor import Actor
 from app.services.configurations import ConfigurationValues
 from app.services.containers import ContainerValues
@@ -104,6 +104,16 @@ class Store:
         with Session(self._engine) as session, session.begin():
             migration = migrations.get(session, migration_id)
             return protocol_migrations.roll_back(session, migration, reason="as it was", actor=TESTER).id
+
+    def ask(self, name: str, kind: str, reason: str = "it hangs") -> uuid.UUID:
+        """Ask for a reconnect, disconnect or probe, as an operator does."""
+        with self.container(name) as (session, container):
+            return connection_actions.request(session, container, kind, reason=reason, actor=TESTER).id
+
+    def done(self, action: uuid.UUID, patience: float = PATIENCE) -> Row:
+        """Wait until what was asked for has its outcome."""
+        query = "SELECT * FROM connection_action WHERE id = %s"
+        return eventually(lambda: self.rows(query, action)[0], lambda row: row["finished_at"], patience)
 
     def token(self, name: str = "tester") -> str:
         with Session(self._engine) as session, session.begin():
