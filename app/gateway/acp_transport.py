@@ -7,11 +7,11 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import websockets
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from app.errors import DialError, HandshakeRefused
 from app.gateway import sockets
-from app.gateway.causes import plain
+from app.gateway.causes import of_dial
 from app.gateway.transport import Ended
 from app.protocol import states
 from app.protocol.endpoints import websocket_url
@@ -20,8 +20,6 @@ from app.protocol.redaction import redact_headers, redact_text
 if TYPE_CHECKING:
     import uuid
     from collections.abc import AsyncIterator
-
-    from websockets.asyncio.client import ClientConnection
 
     from app.gateway.address import Address
 
@@ -37,6 +35,20 @@ class _Connect(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+class _Connection(ClientConnection):
+    """A connection whose failed handshake names what broke it.
+
+    Under TLS 1.3 a client's handshake has succeeded before the server has seen its certificate, so that the
+    server's alert comes in an answer's place (RFC 8446, section 4.4.2.4).
+    """
+
+    async def handshake(self, *args: Any, **options: Any) -> None:
+        try:
+            await super().handshake(*args, **options)
+        except websockets.InvalidMessage as error:
+            raise error from self.connection_exc or error.__cause__
 
 
 class AcpTransport:
@@ -124,6 +136,7 @@ async def open_acp(
             ping_interval=None,  # keep-alive is the link's, with the container's own intervals
             max_size=LARGEST_FRAME,
             proxy=None,
+            create_connection=_Connection,
             user_agent_header="LumiLink-ACP-Console",
             **(options if address.tls else {}),
         )
@@ -132,11 +145,12 @@ async def open_acp(
             f"{url} answered with HTTP {error.response.status_code} instead of a WebSocket"
         ) from error
     except (websockets.InvalidHandshake, websockets.InvalidMessage) as error:
-        raise HandshakeRefused(f"{url} does not speak WebSocket: {redact_text(str(error))}") from error
+        why = redact_text(of_dial(error, encrypted=address.endpoint.encrypted))
+        raise HandshakeRefused(f"{url} does not speak WebSocket: {why}") from error
     except TimeoutError as error:
         raise DialError(f"{url} did not answer within {OPEN_SECONDS:.0f} s") from error
     except OSError as error:
-        raise DialError(f"{url}: {plain(error)}") from error
+        raise DialError(f"{url}: {of_dial(error, encrypted=address.endpoint.encrypted)}") from error
     sockets.watch(socket.transport.get_extra_info("socket"), half_open_seconds)
     return AcpTransport(socket, url)
 

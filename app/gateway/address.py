@@ -6,22 +6,23 @@ import asyncio
 import ipaddress
 import os
 import socket
-import ssl
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from app.errors import DialError, EndpointRefused
+from app.gateway import tls
 from app.gateway.causes import plain
 from app.protocol.endpoints import check_address, check_encryption, parse_endpoint
-from app.protocol.states import EncryptionLevel
 
 if TYPE_CHECKING:
+    import ssl
     from pathlib import Path
 
     from app.config import Settings
     from app.protocol.endpoints import Endpoint
+    from app.protocol.states import EncryptionLevel
 
 LARGEST_CREDENTIAL: Final = 64 * 1024
 
@@ -59,7 +60,9 @@ async def find(
         check_address(ip, settings.allowed_networks)
     trusted = all(_is_in(ip, settings) for ip in addresses)
     check_encryption(level, endpoint, trusted=trusted)
-    address = Address(endpoint, addresses[0], _tls(level, settings) if endpoint.encrypted else None, {})
+    address = Address(
+        endpoint, addresses[0], await tls.context(level, settings) if endpoint.encrypted else None, {}
+    )
     if credential is None:
         return address
     secret = await asyncio.to_thread(_credential, credential, settings)
@@ -81,20 +84,6 @@ def _is_in(ip: str, settings: Settings) -> bool:
     return address.is_loopback or any(
         address.version == network.version and address in network for network in settings.trusted_networks
     )
-
-
-def _tls(level: EncryptionLevel, settings: Settings) -> ssl.SSLContext:
-    """Return a context that verifies chain and name: TLS 1.2 or newer, at level high 1.3 and our own."""
-    context = ssl.create_default_context(cafile=settings.tls_ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if level is EncryptionLevel.HIGH:
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        if settings.tls_client_cert is None or settings.tls_client_key is None:
-            raise EndpointRefused(
-                "encryption level high needs a client certificate: set CONSOLE_TLS_CLIENT_CERT and _KEY"
-            )
-        context.load_cert_chain(settings.tls_client_cert, settings.tls_client_key)
-    return context
 
 
 def _credential(reference: str, settings: Settings) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from app.errors import DialError, HandshakeRefused
-from app.gateway.causes import plain
+from app.gateway.causes import of_dial, plain
 from app.gateway.transport import Ended, Failed
 from app.protocol import states
 from app.protocol.endpoints import http_url
@@ -31,6 +31,7 @@ AT_ONCE: Final = 32
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
 HTTP_OK: Final = 200
 HTTP_BAD_REQUEST: Final = 400
+_BROKEN: Final = (httpx.HTTPError, OSError)  # the alerts of TLS 1.3 come as they are
 
 
 class HttpTransport:
@@ -71,7 +72,7 @@ class HttpTransport:
     async def _post(self, text: str, message_id: uuid.UUID) -> None:
         try:
             status, body = await self._exchange("POST", self._rpc, text)
-        except (httpx.HTTPError, httpx.InvalidURL, HandshakeRefused) as error:
+        except (*_BROKEN, httpx.InvalidURL, HandshakeRefused) as error:
             self._answers.put_nowait(Failed(message_id, f"the POST failed: {_described(error)}"))
             return
         if body.strip():
@@ -86,7 +87,7 @@ class HttpTransport:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
                 status, _ = await self._exchange("GET", self._health)
-        except (httpx.HTTPError, HandshakeRefused, TimeoutError) as error:
+        except (*_BROKEN, HandshakeRefused, TimeoutError) as error:
             raise TimeoutError(f"the health check failed: {_described(error)}") from error
         if status != HTTP_OK:
             raise TimeoutError(f"the health check was answered with HTTP {status}")
@@ -133,7 +134,11 @@ async def open_http(address: Address, path: str) -> HttpTransport:
         await transport.ping()
     except TimeoutError as error:
         await transport.close("the health check failed")
-        raise DialError(f"{address.endpoint}: {error}") from error
+        why = str(error)
+        if error.__cause__ is not None:
+            cause = of_dial(error.__cause__, encrypted=address.endpoint.encrypted)
+            why = f"the health check failed: {redact_text(cause)}"
+        raise DialError(f"{address.endpoint}: {why}") from error
     return transport
 
 

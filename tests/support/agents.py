@@ -43,10 +43,12 @@ def agent(
     headers: Mapping[str, str] | None = None,
     on_open: Callable[[ServerConnection], object] = lambda _: None,
     on_ping: Callable[[float], object] = lambda _: None,
+    **options: Any,
 ) -> Iterator[str]:
     """Serve an ACP agent that answers the methods given and -32601 for others; yields its endpoint URL.
 
-    `on_ping` is told the monotonic moment of every WebSocket ping.
+    `on_ping` is told the monotonic moment of every WebSocket ping. `options` are of websockets' serve(): with
+    `ssl`, it is served over TLS.
     """
 
     class Socket(ServerConnection):
@@ -66,11 +68,12 @@ def agent(
         response.headers.update(headers or {})
         return response
 
-    with serve(handle, "127.0.0.1", 0, process_response=name, create_connection=Socket) as server:
+    scheme = "https" if options.get("ssl") else "http"
+    with serve(handle, "127.0.0.1", 0, process_response=name, create_connection=Socket, **options) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+            yield f"{scheme}://127.0.0.1:{server.socket.getsockname()[1]}"
         finally:
             server.shutdown()
             thread.join()

@@ -6,6 +6,7 @@ import ssl
 import pytest
 
 from app.gateway.causes import plain
+from app.protocol.reasons import Reason
 
 
 def _caused(error: Exception, cause: Exception) -> Exception:
@@ -25,7 +26,7 @@ REFUSED = ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 9)")
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
         (
             ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"),
-            "TLS: [ssl: wrong version number] wrong version number",
+            Reason.TLS_OTHER.told(why="[ssl: wrong version number] wrong version number"),
         ),
         (TimeoutError(), "TimeoutError"),
         (ValueError("no such thing"), "no such thing"),
