@@ -5,44 +5,53 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from app.protocol.backoff import delays
+from app.protocol.backoff import delay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
-    from app.services.configurations import ConfigurationValues
+    from app.protocol.backoff import ReconnectLimits
 
 
 class Attempts:
-    """The dials of one container since it was last connected. `due` is a moment of the monotonic clock."""
+    """The dials of one container since its last stable connection. `due` is a moment of the monotonic clock.
+
+    A connection is stable once it has lived for `max_reconnect_delay`. One that is lost sooner counts as a
+    failed attempt, or a container that drops each at once would be dialled at the first delay for ever.
+    """
 
     def __init__(self, random: Random) -> None:
         self.due = 0.0
         self.made = 0
         self._random = random
-        self._delays: Iterator[float] | None = None
-        self._goal: object = None
+        self._connected: float | None = None
+        self._aim: object = None
 
-    def aim(self, goal: object) -> None:
-        """Start afresh if something else is to be reached than before: who changed that shall not wait."""
-        if goal != self._goal:
-            self._goal = goal
+    def aim(self, goal: object, limits: ReconnectLimits) -> None:
+        """Start afresh if the goal or the limits are others than before: who changed them shall not wait."""
+        aim = (goal, limits.reconnect_delay, limits.max_reconnect_delay, limits.max_reconnect_attempts)
+        if aim != self._aim:
+            self._aim = aim
             self.reset()
 
     def reset(self) -> None:
         """Start afresh: the next dial is due at once."""
-        self.due, self.made, self._delays = 0.0, 0, None
+        self.due, self.made = 0.0, 0
 
-    def failed(self, limits: ConfigurationValues) -> bool:
+    def connected(self) -> None:
+        """Note the moment; the series goes on if the connection turns out not to be stable."""
+        self._connected = time.monotonic()
+
+    def failed(self, limits: ReconnectLimits) -> bool:
         """Schedule the next attempt after a failed one, or after a loss; False when there is none left."""
-        if self._delays is None:
-            self._delays = delays(limits, self._random)
-        delay = next(self._delays, None)
-        if delay is None:
+        now = time.monotonic()
+        if self._connected is not None and now - self._connected >= limits.max_reconnect_delay / 1000:
+            self.reset()
+        self._connected = None
+        if self.made >= limits.max_reconnect_attempts:
             return False
         self.made += 1
-        self.due = time.monotonic() + delay
+        self.due = now + delay(limits, self.made, self._random)
         return True
 
     def rest(self, seconds: float) -> None:

@@ -72,12 +72,16 @@ class Connector:
             container = containers.get(session, self.container_id)
             protocol_migrations.switch(session, container, link.protocol, row)
 
-        await self.ledger.write(settle)
-        self.attach(link)
+        self.channel.gate.clear()  # who reads `connected` and asks at once waits for the link
+        try:
+            await self.ledger.write(settle)
+            self.attach(link)
+        finally:
+            self.channel.gate.set()
 
     def attach(self, link: Link) -> None:
         """Let callers' frames flow over a link whose row is connected, and keep it alive."""
-        self.attempts.reset()
+        self.attempts.connected()
         link.attach()
         self._watch(link)
 

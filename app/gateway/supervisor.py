@@ -83,7 +83,7 @@ class Supervisor:
             self.channel.dismiss("the container was removed")
             return False
         self._connector.configure(now.configuration)
-        self._attempts.aim(now.goal)
+        self._attempts.aim(now.goal, now.configuration)
         link = self.channel.link
         if await self._actions.carry_out(now):
             pass  # the rows say what is next

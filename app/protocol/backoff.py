@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
 
@@ -25,14 +24,11 @@ class ReconnectLimits(Protocol):
         """How often to try."""
 
 
-def delays(limits: ReconnectLimits, random: Random) -> Iterator[float]:
-    """Yield one delay in seconds per attempt: exponential backoff with full jitter.
+def delay(limits: ReconnectLimits, attempt: int, random: Random) -> float:
+    """Draw the delay in seconds before an attempt, counted from 1: exponential backoff with full jitter.
 
     Full jitter, a uniform draw from zero to the ceiling, spreads the reconnects of containers that dropped
     together more evenly than a jitter around the ceiling does, for the same load.
     """
-    ceiling = limits.reconnect_delay
-    for _ in range(limits.max_reconnect_attempts):
-        ceiling = min(ceiling, limits.max_reconnect_delay)
-        yield random.uniform(0, ceiling) / 1000
-        ceiling *= 2
+    ceiling = min(limits.reconnect_delay << attempt - 1, limits.max_reconnect_delay)
+    return random.uniform(0, ceiling) / 1000

@@ -32,6 +32,8 @@ class Way:
     swallows: bool = False
     resets_after: int | None = None
     """Bytes that still pass until the connection is reset."""
+    carried: int = 0
+    """Bytes that have passed."""
     thawed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def heal(self) -> None:
@@ -75,6 +77,10 @@ class Chaos:
     def live(self) -> int:
         """How many connections are open."""
         return len(self._pairs)
+
+    def carried(self, way: str) -> int:
+        """How many bytes have passed one way."""
+        return self._ways[way].carried
 
     def slow(self, delay: float, piece: int = CHUNK, *ways: str) -> None:
         """Let each piece of so many bytes take `delay` seconds: latency, or with small pieces a dribble."""
@@ -159,6 +165,7 @@ class Chaos:
                 way.resets_after -= len(data)
                 data = data[: len(data) + min(way.resets_after, 0)]
             writer.write(data)
+            way.carried += len(data)
             await writer.drain()
             if way.resets_after is not None and way.resets_after <= 0:
                 way.resets_after = None
