@@ -111,6 +111,22 @@ class Message(Channel):
         return [(name, {"message_id": self._message_id}) for name in ("message_pair", "message_around")]
 
 
+class Conversation(Channel):
+    """A container's session, read anew as a whole: a chunk that comes changes a step that is there."""
+
+    every = 0.5
+
+    def __init__(self, container_id: uuid.UUID, session_id: str) -> None:
+        super().__init__()
+        self._subject = {"container_id": container_id, "session_id": session_id}
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell.container_id == self._subject["container_id"]
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("conversation", self._subject)]
+
+
 class Containers(Channel):
     """The list: counts, and the lines of the containers that somebody's page shows."""
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from app.errors import NotFound
 from app.extensions import db
 from app.protocol.states import Protocol
-from app.queries import connections, containers, messages, protocol_migrations
+from app.queries import acp_sessions, connections, containers, messages, protocol_migrations
 
 if TYPE_CHECKING:
     import uuid
@@ -113,6 +113,12 @@ def _connection_transitions(session: Session, connection_id: uuid.UUID) -> Mappi
     return {"connection_id": connection_id, "transitions": found}
 
 
+def _conversation(session: Session, container_id: uuid.UUID, session_id: str) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    found = acp_sessions.records(session, container, session_id)
+    return {"container": container, "session_id": session_id, "found": found}
+
+
 def _message_rows(_: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
     return {"records": records}
 
@@ -147,6 +153,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "connection_transitions": Fragment("connections/_transitions.html", _connection_transitions),
     "message_pair": Fragment("messages/_pair.html", _message_pair),
     "message_around": Fragment("messages/_around.html", _message_around),
+    "conversation": Fragment("sessions/_conversation.html", _conversation),
     "message_rows": Fragment("messages/_rows.html", _message_rows),
     "found_rows": Fragment("messages/_rows.html", _found_rows),
 }

@@ -10,7 +10,7 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.channels import Containers, Message, Migrations
+from app.live.channels import Containers, Conversation, Message, Migrations
 from app.live.hub import TooManyViewers
 from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
@@ -65,6 +65,12 @@ def messages(socket: Server) -> None:
 @live("/containers/<uuid:container_id>")
 def container(socket: Server, container_id: uuid.UUID) -> None:
     _watch(socket, ("container", container_id), lambda: ContainerTimeline(container_id))
+
+
+@live("/containers/<uuid:container_id>/sessions/<path:session_id>")
+def session(socket: Server, container_id: uuid.UUID, session_id: str) -> None:
+    topic = ("session", container_id, session_id)
+    _watch(socket, topic, lambda: Conversation(container_id, session_id))
 
 
 @live("/connections/<uuid:connection_id>")

@@ -18,6 +18,7 @@ from app.web import (
     messages,
     prompts,
     protocol_migrations,
+    sessions,
     users,
 )
 
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     configurations.bp,
     protocol_migrations.bp,
     prompts.bp,
+    sessions.bp,
     audit.bp,
     users.bp,
 )

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flask_login import current_user
 from markupsafe import Markup, escape
 
 from app.live.fragments import fragment
+from app.protocol.conversation import read
 from app.protocol.states import ConnectionStatus, Direction, MessageType, Protocol
 from app.web.payload_tree import tree
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from flask import Flask
 
+    from app.models import AcpMessage
+    from app.protocol.conversation import Step, Turn
+
 _MARKER: Final = re.compile(r"«[^«»]{1,200}»")
 KIB: Final = 1024
+MINUTE: Final = 60
 PREVIEW: Final = 160  # characters; more than a row shows on a wide screen
 
 
@@ -28,6 +34,9 @@ def register(app: Flask) -> None:
     app.add_template_filter(utc)
     app.add_template_filter(preview)
     app.add_template_filter(tree)
+    app.add_template_filter(conversation)
+    app.add_template_filter(lasted)
+    app.add_template_filter(share)
     app.add_template_global(fragment)
     app.add_template_global(may)
     app.jinja_env.globals.update(
@@ -60,6 +69,34 @@ def utc(moment: dt.datetime) -> str:
 def preview(payload: Any) -> str:
     """Say in a line what a record is about: an update's text, a title, a stop reason, or its members."""
     return " ".join(_gist(payload).split())[:PREVIEW]
+
+
+class Share(NamedTuple):
+    """Where a step lies in its turn, in percent."""
+
+    start: float
+    width: float
+
+
+def conversation(found: Sequence[AcpMessage]) -> Sequence[Turn]:
+    """Read records, the newest first, as the turns of a session."""
+    return read(reversed(found))
+
+
+def lasted(span: Step | Turn) -> str:
+    """Say how long a step or turn took, in a unit that fits."""
+    seconds = ((span.ended or span.started) - span.started).total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < MINUTE else f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"
+
+
+def share(step: Step, turn: Turn) -> Share:
+    """Place a step in its turn; one that goes on reaches to the turn's last sign of life."""
+    whole = max((turn.last - turn.started).total_seconds(), 0.001)
+    start = min((step.started - turn.started).total_seconds() / whole, 1) * 100
+    end = min(((step.ended or turn.last) - turn.started).total_seconds() / whole, 1) * 100
+    return Share(min(start, 99), max(end - start, 1))
 
 
 def _gist(payload: Any) -> str:

@@ -45,6 +45,8 @@ ROUTES = {
     "connections.show": READERS,
     "connections.older_messages": READERS,
     "audit.index": READERS,
+    "sessions.index": READERS,
+    "sessions.show": READERS,
     "users.index": ADMINS,
     "users.new": ADMINS,
     "users.edit": ADMINS,
@@ -65,6 +67,7 @@ ROUTES = {
     "live.connection": READERS,
     "live.message": READERS,
     "live.messages": READERS,
+    "live.session": READERS,
     "live.protocol_migrations": READERS,
 }
 

@@ -141,6 +141,7 @@ def test_no_partial_brings_its_own_envelope(
         "migrations": {},
         "message_rows": {"records": [record]},
         "found_rows": {"records": [record]},
+        "conversation": of_container | {"session_id": "s"},
         "message_pair": {"message_id": record.id},
         "message_around": {"message_id": record.id},
         "connection_state": of_connection,
@@ -321,6 +322,21 @@ def test_what_another_gateway_commits_late_is_not_taken_for_seen() -> None:
     assert "<early>" in (Records([early]).text(place) or "")
     assert "<late>" in (Records([early, late]).text(place) or "")
     assert Records([early, late]).text(place) is None
+
+
+def test_a_conversation_grows_with_its_chunks(
+    world: World, container: Container, connection: AcpConnection, open_page: Open
+) -> None:
+    def chunk(text: str) -> None:
+        update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}
+        world.record(connection, {"params": {"update": update}}, acp_session_id="a/b")
+        ring(world, connection)
+
+    chunk("<b>Hel")
+    socket = open_page(f"/live/containers/{container.id}/sessions/a/b")
+    hear(socket, "&lt;b&gt;Hel</p>")
+    chunk("lo")
+    hear(socket, "&lt;b&gt;Hello</p>")
 
 
 def test_a_search_shows_what_it_finds_as_it_comes(
