@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.protocol.frames import RpcKind
+from app.protocol.message import CONTAINER
 from app.protocol.pairing import OpenRequests
 from app.protocol.sessions import HeldBack, Sessions
 
@@ -84,7 +85,9 @@ class Routing:
         return frame.session_id is not None and self._sessions.owner(frame.session_id) is not None
 
     def _creators(self) -> list[str]:
-        return [asked.asker for asked in self.open if asked.method in CREATING and asked.wanted]
+        """List the callers that wait for a session; an agent may call such methods too, and creates nothing."""
+        asked = (each for each in self.open if each.answerer == CONTAINER and each.wanted)
+        return [each.asker for each in asked if each.method in CREATING]
 
 
 def _only(keys: Sequence[str]) -> str | None:

@@ -14,7 +14,10 @@ _FIRST_SURROGATE: Final = 0xD800
 _FIRST_SHIELD: Final = 0x10F000  # supplementary private use area B: assigned to nobody, ever
 _SHIELDS: Final = re.compile("[\U0010f000-\U0010f7ff]")
 # A whole pair and every other escape are consumed, so that a match of the group is a half on its own.
-_ESCAPES: Final = re.compile(r"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\u([dD][89a-fA-F]\w\w)|\\.", re.DOTALL)
+_HEX: Final = "[0-9a-fA-F]{2}"
+_ESCAPES: Final = re.compile(
+    rf"\\u[dD][89abAB]{_HEX}\\u[dD][c-fC-F]{_HEX}|\\u([dD][89a-fA-F]{_HEX})|\\.", re.DOTALL
+)
 
 
 def may_have_halves(text: str) -> bool:

@@ -56,6 +56,7 @@ def test_kind_and_id_are_read_from_the_envelope(text: str, kind: RpcKind, raw_id
         ("\ud800", frames.PARSE_ERROR),
         ('{"id":"\ud800","method":"m"}', frames.PARSE_ERROR),
         (f'{{"id":"{HALF}","method":"m"', frames.PARSE_ERROR),
+        ('{"id":"\\ud8ex","method":"m"}', frames.PARSE_ERROR),
         ("42", frames.INVALID_REQUEST),
         ("null", frames.INVALID_REQUEST),
         ('"text"', frames.INVALID_REQUEST),

@@ -423,3 +423,12 @@ def test_what_nests_as_deep_as_is_allowed_is_relayed_and_no_deeper(
         json.loads(redact(message.frame))
     brackets = rpc(method="_x", params=["[[{" * MAX_DEPTH, [[]] * MAX_DEPTH])
     assert only(mux.from_caller("a", brackets)).deliveries[0].text == brackets
+
+
+def test_an_agent_that_asks_for_a_session_does_not_become_a_caller(mux: Multiplexer) -> None:
+    mux.leave("b")
+    (asked,) = mux.from_container('{"id":1,"method":"session/new"}')
+    assert [each.to for each in asked.deliveries] == ["a"]
+    text = '{"id":2,"method":"session/request_permission","params":{"sessionId":"of nobody"}}'
+    _, answer = mux.from_container(text)
+    assert [each.to for each in answer.deliveries] == [CONTAINER]
