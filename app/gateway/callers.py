@@ -15,6 +15,7 @@ import websockets
 from websockets.asyncio.server import serve
 
 from app.errors import NotFound
+from app.gateway import sockets
 from app.gateway.acp_transport import CONNECTION_ID_HEADER, LARGEST_FRAME
 from app.models import new_id
 from app.queries import containers
@@ -158,6 +159,7 @@ class CallerEndpoint:
     async def _handle(self, socket: ServerConnection) -> None:
         """Carry a caller's frames until it leaves, or is too slow."""
         channel, label = self._assigned[socket]
+        sockets.watch(socket.transport.get_extra_info("socket"), 2 * self._context.settings.half_open_seconds)
         key, caller = f"{label}#{next(self._numbers)}", CallerSocket(socket)
         channel.join(key, label, caller)
         self._context.metrics.callers.inc()

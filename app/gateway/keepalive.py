@@ -41,6 +41,7 @@ class KeepAlive:
         self._channel = channel
         self._settings = settings
         self._note = note
+        self._noted: dict[str, Any] | None = None
         self._liveness = Liveness(time.monotonic())
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,17 +99,16 @@ class KeepAlive:
 
     async def _ask(self) -> None:
         milliseconds = await self._link.health(None)
-        doubted = self._liveness.answered()
-        if doubted:
+        if self._liveness.answered():
             log.info("The agent of connection %s answers again", self._link.book.connection_id)
-        self._healthy(milliseconds, anew=doubted)
+        self._healthy(milliseconds)
         self._look(time.monotonic())
 
     def _doubt(self) -> None:
         """Say that the agent is silent; the connection stays until the idle time-out."""
         asked = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=time.monotonic() - self._liveness.asked)
         log.warning("The agent of connection %s does not answer", self._link.book.connection_id)
-        self._note({"silent_since": asked.isoformat(timespec="seconds")})
+        self._found({"silent_since": asked.isoformat(timespec="seconds")})
 
     async def _poll(self) -> None:
         """Check a container on HTTP; the first failure counts, for the check itself is patient."""
@@ -116,11 +116,15 @@ class KeepAlive:
             self._healthy(await self._link.health(None))
             await asyncio.sleep(self._settings.http_poll_interval)
 
-    def _healthy(self, milliseconds: float, *, anew: bool = False) -> None:
-        if self._channel.configuration.enable_metrics:
-            self._note({"latency_ms": round(milliseconds, 3)})
-        elif anew:
-            self._note({})
+    def _healthy(self, milliseconds: float) -> None:
+        """Note the latency where it is wanted; where it is not, once that there is none."""
+        measured = self._channel.configuration.enable_metrics
+        self._found({"latency_ms": round(milliseconds, 3)} if measured else {})
+
+    def _found(self, facts: dict[str, Any]) -> None:
+        if facts != self._noted:
+            self._noted = facts
+            self._note(facts)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
