@@ -40,6 +40,7 @@ types: setup ## Check types
 
 bench: setup ## Measure what the promises say in numbers
 	$(BIN)/python -m bench.recorder
+	$(BIN)/python -m bench.relay
 	$(BIN)/python -m bench.latency
 
 clean: ## Remove what setup made; the data in var/ stays

@@ -16,7 +16,8 @@ from websockets.asyncio.server import serve
 
 from app.errors import NotFound
 from app.gateway import sockets
-from app.gateway.acp_transport import CONNECTION_ID_HEADER, LARGEST_FRAME
+from app.gateway.acp_transport import CONNECTION_ID_HEADER
+from app.gateway.websocket import LARGEST_FRAME
 from app.models import new_id
 from app.queries import containers
 from app.services import signed_caller, tokens

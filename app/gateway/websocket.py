@@ -1,0 +1,292 @@
+"""A WebSocket on a bare asyncio transport: `websockets` without its I/O, and a short way for plain texts.
+
+`websockets` speaks the protocol: handshakes, fragments, compression, control frames, errors and closes
+(RFC 6455, RFC 7692). What nearly every frame is, a whole text, neither fragmented nor compressed, goes past
+it in both directions (docs/adr/0020).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING, Final, cast
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import CLIENT, OPEN
+
+from app.gateway import framing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from websockets.client import ClientProtocol
+    from websockets.exceptions import ConnectionClosed
+    from websockets.http11 import Request, Response
+    from websockets.server import ServerProtocol
+
+LARGEST_FRAME: Final = 16 * 1024 * 1024
+"""Bytes of a message, decompressed; a larger one closes the connection with 1009."""
+LARGEST_HEAD: Final = 64 * 1024
+"""Bytes of a request or a response without its body; the protocol has limits of its own within it."""
+CLOSE_SECONDS: Final = 2.0
+"""How long the other side may take to confirm a close before the socket is cut."""
+INBOX_CHARACTERS: Final = 64 * 1024
+"""What is read ahead of who takes the texts; beyond that the peer has to wait."""
+_HEAD_END: Final = b"\r\n\r\n"
+
+
+class WebSocket(asyncio.Protocol):
+    """One side of a connection. Binary messages are ignored (wire.md).
+
+    `head` is done with the other side's half of the handshake, None if none came; `lost` once the socket is
+    gone.
+    """
+
+    def __init__(self, protocol: ClientProtocol | ServerProtocol) -> None:
+        loop = asyncio.get_running_loop()
+        self.protocol = protocol
+        self.head: asyncio.Future[Request | Response | None] = loop.create_future()
+        self.lost: asyncio.Future[None] = loop.create_future()
+        self.error: Exception | None = None  # what broke the connection, if something did
+        self.transport: asyncio.Transport
+        self._client = protocol.side is CLIENT
+        self._buffer = bytearray()
+        self._headed = False  # the other side's half of the handshake is here
+        self._framed = False  # and ours is sent: what comes are frames
+        self._over = False  # and this: nothing that comes matters any more
+        self._message: bytearray | None = None  # a fragmented text, as far as it has come
+        self._inbox: deque[str] = deque()
+        self._waiting = 0  # characters in it
+        self._reading = True
+        self._taker: asyncio.Future[None] | None = None
+        self._full: asyncio.Future[None] | None = None
+        self._pongs: dict[bytes, asyncio.Future[None]] = {}
+        self._cut: asyncio.TimerHandle | None = None
+        self._heard = time.monotonic()
+
+    @property
+    def heard(self) -> float:
+        """When anything was last received, by the monotonic clock; now, while we do not listen."""
+        return self._heard if self._reading else time.monotonic()
+
+    @property
+    def closed(self) -> ConnectionClosed:
+        """How the connection ended. To be asked once `lost` is done."""
+        return self.protocol.close_exc
+
+    async def texts(self) -> AsyncIterator[str]:
+        """Yield messages in order, to one taker, until the connection has ended."""
+        while True:
+            while self._inbox:
+                text = self._inbox.popleft()
+                self._waiting -= len(text)
+                yield text
+            if self.lost.done():
+                return
+            if not self._reading:
+                self._reading = True
+                self.transport.resume_reading()
+            self._taker = asyncio.get_running_loop().create_future()
+            await self._taker
+
+    def send(self, text: str) -> None:
+        """Send a text, after those that the socket has not taken yet; after a close it is dropped."""
+        if self.protocol.state is not OPEN:
+            return
+        if self.protocol.extensions:
+            self.protocol.send_text(text.encode())
+            self.flush()
+        else:
+            self.transport.write(framing.text_frame(text.encode(), masked=self._client))
+
+    async def drained(self) -> None:
+        """Wait while the peer takes too little of what is sent, or until the connection is lost."""
+        while self._full is not None and not self.lost.done():
+            await asyncio.wait({self._full, self.lost}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def ping(self) -> float:
+        """Return the seconds until the pong. Raises TimeoutError when the connection is lost before it."""
+        sent, number = time.monotonic(), os.urandom(4)
+        pong = self._pongs[number] = asyncio.get_running_loop().create_future()
+        try:
+            if self.protocol.state is OPEN:
+                self.protocol.send_ping(number)
+                self.flush()
+            await asyncio.wait({pong, self.lost}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._pongs[number]
+        if not pong.done():
+            raise TimeoutError("the connection was lost before the pong came")
+        return time.monotonic() - sent
+
+    async def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake, if nobody has, and return once the socket is gone."""
+        if self.protocol.state is OPEN:
+            self.protocol.send_close(code, reason.encode()[:120].decode(errors="ignore"))
+            self.flush()
+        await asyncio.wait({self.lost})
+
+    def flush(self) -> None:
+        """Send what the protocol has to say; after a goodbye the other side has little time left."""
+        for data in self.protocol.data_to_send():
+            if data:
+                self.transport.write(data)
+            elif self.transport.can_write_eof():
+                self.transport.write_eof()
+            else:  # TLS cannot be closed by halves
+                self.transport.close()
+        if self._cut is None and self.protocol.close_expected():
+            self._cut = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def respond(self, response: Response) -> None:
+        """Answer a request, on a server's side; frames are read from now on if that opens the connection."""
+        self.protocol = cast("ServerProtocol", self.protocol)
+        self.protocol.send_response(response)
+        self._over = self.protocol.state is not OPEN
+        self.flush()
+        self.transport.resume_reading()
+        self._begin()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.error = exc
+        self.protocol.receive_eof()
+        if self._cut is not None:
+            self._cut.cancel()
+        if (
+            self.protocol.parser_exc is not None
+        ):  # its traceback would keep what was in hand, 16 MiB of a bomb
+            traceback.clear_frames(self.protocol.parser_exc.__traceback__)
+        self.lost.set_result(None)
+        if not self.head.done():
+            self.head.set_result(None)
+        self._wake()
+
+    def eof_received(self) -> None:
+        self.protocol.receive_eof()
+        self.flush()
+
+    def pause_writing(self) -> None:
+        self._full = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        if self._full is not None:
+            self._full.set_result(None)
+            self._full = None
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = time.monotonic()
+        if self._over:
+            self.protocol.receive_data(data)
+        elif not self._framed:
+            self._shake_hands(data)
+        elif self._buffer:
+            self._buffer += data
+            del self._buffer[: self._frames(self._buffer)]
+        else:
+            used = self._frames(data)
+            if used < len(data):
+                self._buffer += memoryview(data)[used:]
+
+    def _shake_hands(self, data: bytes) -> None:
+        """Give the protocol the head as soon as it is whole, and what follows it if it was refused."""
+        searched = max(0, len(self._buffer) - len(_HEAD_END))
+        self._buffer += data
+        if not self._headed:
+            end = self._buffer.find(_HEAD_END, searched) + len(_HEAD_END)
+            if end < len(_HEAD_END):
+                if len(self._buffer) > LARGEST_HEAD:
+                    self.transport.abort()
+                return
+            self._headed = True
+            head = bytes(self._buffer[:end])
+            del self._buffer[:end]
+            self._tell(head)
+        if not self._client:  # what follows a request waits for the answer, and so does the peer
+            self.transport.pause_reading()
+        elif self.protocol.state is OPEN:
+            self._begin()
+        else:
+            self._tell(bytes(self._buffer))
+            self._buffer.clear()
+
+    def _begin(self) -> None:
+        """Take frames from now on."""
+        self._framed = True
+        if self._buffer and not self._over:
+            rest = bytes(self._buffer)
+            self._buffer.clear()
+            self.data_received(rest)
+
+    def _frames(self, data: bytes | bytearray) -> int:
+        """Take what is whole; return how many bytes that was."""
+        start = 0
+        while not self._over and (found := framing.bounds(data, start)) is not None:
+            body, stop = found
+            if stop - body > LARGEST_FRAME:  # the header is enough for the protocol to refuse it
+                self._tell(bytes(data[start:body]))
+            elif stop > len(data):
+                return start
+            elif data[start] == framing.WHOLE_TEXT and self._plain(data[start + 1]):
+                self._deliver(framing.payload(data, body, stop, masked=not self._client))
+            else:
+                self._tell(bytes(data[start:stop]))
+            start = stop
+        return len(data) if self._over else start
+
+    def _plain(self, second: int) -> bool:
+        """Tell whether a whole text may go past the protocol, which it does not concern."""
+        masked = second >= framing.MASKED
+        return masked != self._client and self.protocol.current_size is None and self.protocol.state is OPEN
+
+    def _tell(self, data: bytes) -> None:
+        """Let the protocol judge some bytes, and do what it says."""
+        self.protocol.receive_data(data)
+        for event in self.protocol.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+            elif not self.head.done():
+                self.head.set_result(event)
+        ended = (self.protocol.close_rcvd, self.protocol.parser_exc, self.protocol.handshake_exc)
+        self._over = ended != (None, None, None)
+        if self.protocol.handshake_exc is not None and not self.head.done():
+            self.head.set_result(None)
+        self.flush()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PONG:
+            pong = self._pongs.get(bytes(frame.data))
+            if pong is not None and not pong.done():
+                pong.set_result(None)
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._message = bytearray() if frame.opcode is Opcode.TEXT else None
+        if self._message is not None and frame.opcode in (Opcode.TEXT, Opcode.CONT):
+            self._message += frame.data
+            if frame.fin:
+                message, self._message = self._message, None
+                self._deliver(message)
+
+    def _deliver(self, message: bytes | bytearray) -> None:
+        """Put a text where its taker finds it, and hold the peer back if there is too much already."""
+        try:
+            text = str(message, "utf-8")
+        except UnicodeDecodeError as error:
+            self.protocol.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+            self._over = True
+            self.flush()
+            return
+        self._inbox.append(text)
+        self._waiting += len(text)
+        if self._waiting > INBOX_CHARACTERS and self._reading:
+            self._reading = False
+            self.transport.pause_reading()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._taker is not None and not self._taker.done():
+            self._taker.set_result(None)
