@@ -15,7 +15,7 @@ define load_env
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve setup test lint types bench clean
+.PHONY: help run serve setup test lint types bench soak clean
 
 help: ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ bench: setup ## Measure what the promises say in numbers
 	$(BIN)/python -m bench.recorder
 	$(BIN)/python -m bench.relay
 	$(BIN)/python -m bench.latency
+
+soak: setup ## Prove for an hour what the tests prove in minutes; SOAK="--kills 5 --outage 0" for less
+	$(BIN)/python -m tests.soak $(SOAK)
 
 clean: ## Remove what setup made; the data in var/ stays
 	rm -rf .venv static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis

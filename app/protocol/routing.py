@@ -85,7 +85,7 @@ class Routing:
         return frame.session_id is not None and self._sessions.owner(frame.session_id) is not None
 
     def _creators(self) -> list[str]:
-        """List the callers that wait for a session; an agent may call such methods too, and creates nothing."""
+        """List the callers that wait for a session; an agent may call such methods too, for nothing."""
         asked = (each for each in self.open if each.answerer == CONTAINER and each.wanted)
         return [each.asker for each in asked if each.method in CREATING]
 

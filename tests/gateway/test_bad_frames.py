@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -9,6 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.soak import wire
 from tests.soak.breaches import MIB, TOO_BIG, bomb, breaches
 from tests.support.agents import INITIALIZED, agent, result
 from tests.support.callers import Caller
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     from tests.support.callers import Call
     from tests.support.store import Store
 
-GROWTH = 8 * MIB
-"""What a gateway may have grown by after all of it (reliability.md, bad frames)."""
 BOMBS = 5
+BOMB_MIB = int(os.environ.get("SOAK_BOMB_MIB", "64"))
+FRAMES = 4000
 
 
 class Breaking:
@@ -100,7 +102,7 @@ def test_compressed_bombs_end_the_connection_and_leave_no_memory_taken(
 ) -> None:
     store.register("breaking", breaking.url, protocols=("acp",))
     authorization = {"Authorization": f"Bearer {store.token()}"}
-    breaking.arrange(bomb(64 * MIB))
+    breaking.arrange(bomb(BOMB_MIB * MIB))
     process = GatewayProcess(settings)
     try:
         url = process.started()
@@ -113,7 +115,16 @@ def test_compressed_bombs_end_the_connection_and_leave_no_memory_taken(
                 eventually(lambda: store.connected("breaking")["reconnect_count"], number.__eq__)
                 assert _told(store)["code"] == TOO_BIG
         eventually(
-            lambda: psutil.Process(process.pid).memory_info().rss - before, lambda grown: grown <= GROWTH
+            lambda: psutil.Process(process.pid).memory_info().rss - before, lambda grown: grown <= wire.GROWTH
         )
+    finally:
+        process.clear_away()
+
+
+def test_damaged_frames_are_recorded_one_by_one_and_end_nothing(settings: Settings) -> None:
+    process = GatewayProcess(settings)
+    try:
+        wire.run(settings, process, FRAMES, 2 * PATIENCE)  # too few to tell growth from warming up
+        assert "Traceback" not in process.log()
     finally:
         process.clear_away()

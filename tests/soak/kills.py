@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import flask_migrate
-
-from app import create_app
-from app.config import Settings
-from app.extensions import db
-from app.postgres import Server
 from tests.soak import audit
 from tests.soak.callers import Load
+from tests.soak.database import database
 from tests.support.gateways import ROOT, GatewayProcess
 from tests.support.servers import kill_server
 from tests.support.store import Store
@@ -29,13 +21,12 @@ from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from tests.soak.callers import Ledger
 
 CONTAINERS = ("one", "two")
 CALLERS_EACH = 3
-LEASE_SECONDS = 3
-"""The shortest that there is: a killed gateway's containers are free after it."""
 BUSY = 30
 """Results that the callers must have got since the last kill before the next: then all is well again."""
 RECOVERY_SECONDS = 60.0
@@ -58,20 +49,9 @@ class Outcome:
 class Stage:
     """PostgreSQL, a gateway and an agent, each a process of its own."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.server = Server(folder / "postgres")
-        self.server.make()
-        self.server.start()
-        stack.callback(self.server.stop)
-        self.server.create_database("console")
-        self.ledger = folder / "agent.ledger"
-        self.settings = Settings(
-            database_url=self.server.conninfo("console"),
-            data_dir=folder,
-            secret_key="only-the-kill-ledger-knows-this-key",
-            lease_seconds=LEASE_SECONDS,
-        )
-        _migrate(self.settings)
+    def __init__(self, stack: ExitStack) -> None:
+        self.server, self.settings = stack.enter_context(database())
+        self.ledger = self.settings.data_dir / "agent.ledger"
         endpoint = stack.enter_context(_agent(self.ledger))
         self.token = self._register(endpoint)
         self.gateway = GatewayProcess(self.settings)
@@ -118,11 +98,8 @@ def run(times: int, seed: int = 1, told: Callable[[str], object] = lambda _: Non
     choice = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     schedule = [kind for kind in KILLS for _ in range(times)]
     choice.shuffle(schedule)
-    # Not in pytest's own folder, which closes itself to the server's user where that is not us.
-    folder = Path(tempfile.mkdtemp(prefix="console-kills-"))
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        stage = Stage(folder, stack)
+        stage = Stage(stack)
         with Load(_urls(stage), stage.token) as load:
             for number, kind in enumerate(schedule, 1):
                 _busy(load)
@@ -153,13 +130,6 @@ def _compare(stage: Stage, ledger: Ledger, kills: Counter[str]) -> Outcome:
     faults += audit.faults_of_callers(records, ledger)
     answered = sum(answer is not None for answer in ledger.asked.values())
     return Outcome(kills, records.count, len(ledger.asked), answered, len(ledger.heard), faults)
-
-
-def _migrate(settings: Settings) -> None:
-    app = create_app(settings)
-    with app.app_context():
-        flask_migrate.upgrade()
-        db.engine.dispose()
 
 
 @contextmanager
