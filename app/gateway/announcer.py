@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
-from app.gateway.rows import CONNECTION_ID
 from app.services.doorbell import FACTS
 
 if TYPE_CHECKING:
@@ -47,7 +46,9 @@ class Announcer:
 
     def committed(self, entries: Sequence[Entry]) -> None:
         """Note which timelines a committed batch has made longer."""
-        self._grown.update((each.lease.container_id, each.row[CONNECTION_ID]) for each in entries if each.row)
+        self._grown.update(
+            (each.lease.container_id, each.connection_id) for each in entries if each.connection_id
+        )
         if self._grown:
             self._wake.set()
 

@@ -1,31 +1,48 @@
-"""One batch of records: fenced by its leases, copied, committed, in one transaction."""
+"""One batch of records: fenced by its leases, numbered, copied, committed, in one transaction."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from uuid import UUID
 
+import msgspec
 import psycopg
 
-from app.gateway.rows import COLUMNS, without_payload
+from app.gateway.rows import COLUMNS, id_of, numbered, without_payload
 
 if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from psycopg import AsyncConnection
 
+    from app.protocol.message import Delivery
+
 log = logging.getLogger(__name__)
 
+OVERHEAD: Final = 512
+"""Bytes, about, of an entry's Python objects."""
 COPY: Final = f"COPY acp_message ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-# Locked in the order that the leases' renewal has, so that neither waits for the other in a circle.
-_FENCE: Final = """
-    SELECT container_id, epoch FROM container_lease
-    WHERE container_id = ANY(%s) AND gateway_id = %s ORDER BY container_id FOR SHARE
+# "COPY", "Binary Format": a signature, no flags, no extension; rows; a trailer.
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+# In one round trip: the leases still held are locked, in the order that their renewal has, so that neither
+# waits for the other in a circle; under these, and no others, every connection's numbers are advanced.
+_ADVANCE: Final = """
+    WITH held AS MATERIALIZED (
+        SELECT container_id, epoch FROM container_lease
+        WHERE container_id = ANY(%(containers)s) AND gateway_id = %(gateway)s
+        ORDER BY container_id FOR SHARE
+    ), asked AS (
+        SELECT * FROM unnest(%(containers)s::uuid[], %(epochs)s::bigint[], %(connections)s::uuid[],
+            %(rows)s::bigint[]) AS asked (container_id, epoch, connection_id, rows)
+    )
+    UPDATE acp_connection_sequence s SET last_seq = s.last_seq + asked.rows
+    FROM asked JOIN held USING (container_id, epoch) WHERE s.connection_id = asked.connection_id
+    RETURNING asked.container_id, asked.epoch, s.connection_id, s.last_seq - asked.rows + 1
 """
-
-
 # A row with which these come will never be stored as it is. PostgreSQL counts the last two, such as a payload
 # nested too deeply, among the lacks of resources, of which others are worth another attempt.
 _REFUSED: Final = (
@@ -36,72 +53,98 @@ _REFUSED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """The right under which a record is written (services.leases)."""
 
-    container_id: uuid.UUID
+    container_id: UUID
     epoch: int
 
 
-@dataclass(slots=True)
-class Entry:
-    """A row to commit (None: nothing to store, only its place in the order to keep) and what to do then.
+class Outlet(Protocol):
+    """Where the deliveries of an entry go once it is committed."""
 
-    `size` is what it costs to keep it waiting, in bytes.
+    def deliver(self, entry: Entry) -> None: ...
+
+
+class Entry(msgspec.Struct):
+    """A row to commit (None: nothing to store, only its place in the order to keep) and what to deliver then.
+
+    `row` is of the connection `connection_id` (rows.Book); `message_id` is the message's.
     """
 
     lease: Lease
-    row: tuple[Any, ...] | None
-    size: int
-    deliver: Callable[[], None]
+    connection_id: UUID | None
+    row: bytes | None
+    message_id: UUID
+    outlet: Outlet
+    deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """What it costs to keep it waiting, in bytes, about."""
+        return OVERHEAD + len(self.row or b"") + sum(len(each.text) for each in self.deliveries)
 
 
-async def commit(
-    connection: AsyncConnection[Any], gateway_id: uuid.UUID, entries: Sequence[Entry]
-) -> set[Lease]:
+Numbers = dict[tuple[Lease, UUID | None], "Iterator[int]"]
+
+
+async def commit(connection: AsyncConnection[Any], gateway_id: UUID, entries: Sequence[Entry]) -> set[Lease]:
     """Commit the rows of all entries whose lease this gateway still holds; return the leases it does not.
 
-    A row that the database refuses is found by halves, so that it costs none of the others. Raises
-    psycopg.OperationalError when the database goes away; then it is not known whether the rows are stored.
+    A lease counts as lost, too, where a connection has no row in `acp_connection_sequence`: nothing can be
+    numbered then, and whoever begins anew makes one. A row that the database refuses is found by halves, so
+    that it costs none of the others. Raises psycopg.OperationalError when the database goes away; then it is
+    not known whether the rows are stored.
     """
     rows = [entry for entry in entries if entry.row is not None]
     if not rows:
         return set()
     try:
         async with connection.transaction():
-            held = await _fence(connection, gateway_id, rows)
-            await _copy(connection, [entry.row for entry in rows if entry.row and entry.lease in held])
+            numbers = await _advance(
+                connection, gateway_id, Counter((each.lease, each.connection_id) for each in rows)
+            )
+            await _copy(connection, rows, numbers)
     except _REFUSED as error:
         return await _commit_parts(connection, gateway_id, rows, error)
-    return {entry.lease for entry in rows} - held
+    return {each.lease for each in rows if (each.lease, each.connection_id) not in numbers}
 
 
 async def not_stored(connection: AsyncConnection[Any], entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries that an attempt whose answer got lost has not committed after all."""
-    ids = [entry.row[0] for entry in entries if entry.row is not None]
+    ids = [UUID(bytes=id_of(entry.row)) for entry in entries if entry.row is not None]
     cursor = await connection.execute("SELECT id FROM acp_message WHERE id = ANY(%s)", (ids,))
-    stored = {row[0] for row in await cursor.fetchall()}
-    return [entry for entry in entries if entry.row is not None and entry.row[0] not in stored]
+    stored = {row[0].bytes for row in await cursor.fetchall()}
+    return [entry for entry in entries if entry.row is not None and id_of(entry.row) not in stored]
 
 
-async def _fence(
-    connection: AsyncConnection[Any], gateway_id: uuid.UUID, entries: Sequence[Entry]
-) -> set[Lease]:
-    containers = list({entry.lease.container_id for entry in entries})
-    cursor = await connection.execute(_FENCE, (containers, gateway_id))
-    return {Lease(container_id, epoch) for container_id, epoch in await cursor.fetchall()}
+async def _advance(
+    connection: AsyncConnection[Any], gateway_id: UUID, wanted: Mapping[tuple[Lease, UUID | None], int]
+) -> Numbers:
+    """Lock the leases, take numbers, and return those of each connection whose lease is held."""
+    values = {
+        "gateway": gateway_id,
+        "containers": [lease.container_id for lease, _ in wanted],
+        "epochs": [lease.epoch for lease, _ in wanted],
+        "connections": [connection_id for _, connection_id in wanted],
+        "rows": list(wanted.values()),
+    }
+    cursor = await connection.execute(_ADVANCE, values)
+    return {(Lease(row[0], row[1]), row[2]): count(row[3]) for row in await cursor.fetchall()}
 
 
-async def _copy(connection: AsyncConnection[Any], rows: Sequence[tuple[Any, ...]]) -> None:
+async def _copy(connection: AsyncConnection[Any], entries: Sequence[Entry], numbers: Numbers) -> None:
+    parts = [_SIGNATURE]
+    for entry in entries:
+        numbers_of_connection = numbers.get((entry.lease, entry.connection_id))
+        if numbers_of_connection is not None and entry.row is not None:
+            parts += numbered(entry.row, next(numbers_of_connection))
     async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        copy.set_types(list(COLUMNS.values()))
-        for row in rows:
-            await copy.write_row(row)
+        await copy.write(b"".join((*parts, _TRAILER)))
 
 
 async def _commit_parts(
-    connection: AsyncConnection[Any], gateway_id: uuid.UUID, entries: Sequence[Entry], error: psycopg.Error
+    connection: AsyncConnection[Any], gateway_id: UUID, entries: Sequence[Entry], error: psycopg.Error
 ) -> set[Lease]:
     if len(entries) > 1:
         middle = len(entries) // 2

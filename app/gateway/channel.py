@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.gateway.batch import Entry
 from app.models import new_id
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from app.gateway.metrics import Metrics
     from app.gateway.recorder import Recorder
     from app.gateway.rows import Book
-    from app.protocol.message import Message
+    from app.protocol.message import Delivery, Message
 
 
 class Caller(Protocol):
@@ -109,8 +108,13 @@ class Channel:
         for message in messages:
             wanted = book is not None and self._is_recorded(message)
             row = book.row(message) if book is not None and wanted else None
-            deliver = partial(self._deliver, message, link)
-            self._recorder.append(Entry(self.lease, row, message.frame.size, deliver))
+            connection_id = book.connection_id if book is not None and wanted else None
+            outlet = Outlet(self, link)
+            self._recorder.append(
+                Entry(self.lease, connection_id, row, message.id, outlet, message.deliveries)
+            )
+            if link is not None and message.reply_to is not None:
+                link.answered(message)
             self._metrics.message(message, counted=self.configuration.enable_metrics)
         self._settle()
 
@@ -123,16 +127,25 @@ class Channel:
         else:
             self.idle.set()
 
-    def _deliver(self, message: Message, link: Link | None) -> None:
-        for delivery in message.deliveries:
-            if delivery.to == CONTAINER:
-                if link is not None:
-                    link.put(delivery.text, message.id)
-            elif delivery.to == GATEWAY:
-                if link is not None:
-                    link.answered(message)
-            elif delivery.to in self._callers:
-                self._callers[delivery.to].put(delivery.text)
+    def deliver(self, delivery: Delivery) -> None:
+        """Hand a committed text to a caller, if that is still there."""
+        if delivery.to in self._callers:
+            self._callers[delivery.to].put(delivery.text)
+
+
+class Outlet(NamedTuple):
+    """The way out of a channel: to the link that was in use when a message came, and to the callers."""
+
+    channel: Channel
+    link: Link | None
+
+    def deliver(self, entry: Entry) -> None:
+        """Send on what is committed."""
+        for delivery in entry.deliveries:
+            if delivery.to != CONTAINER:
+                self.channel.deliver(delivery)
+            elif self.link is not None:
+                self.link.put(delivery.text, entry.message_id)
 
 
 def new_multiplexer() -> Multiplexer:

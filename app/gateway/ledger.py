@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from app.gateway.rows import Book
@@ -14,7 +15,7 @@ from app.services import connections, leases
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -86,13 +87,7 @@ class Ledger:
         return await self._book_of(row)
 
     async def _book_of(self, find: Callable[[Session], AcpConnection]) -> Book:
-        def numbered(session: Session) -> tuple[uuid.UUID, int]:
-            connection = find(session)
-            return connection.id, messages.last_seq(session, connection.id)
-
-        queued = self._context.recorder.last_queued(self._lease.container_id)
-        connection_id, committed = await self.write(numbered)
-        return self._kept(connection_id, max(committed, queued.get(connection_id, 0)))
+        return await self._book(await self.write(lambda session: find(session).id))
 
     async def adopt(self, reason: str) -> Sequence[Adopted]:
         """Take over what a dead gateway left: the active connection, and the requests that nobody answered.
@@ -101,29 +96,30 @@ class Ledger:
         recovers it. Requests may also be left of the last connections, if they had just been ended.
         """
         container_id = self._lease.container_id
-        queued = self._context.recorder.last_queued(container_id)
 
-        def take(session: Session) -> Sequence[Adopted]:
+        def take(session: Session) -> Sequence[tuple[AcpConnection, ConnectionStatus, Sequence[AcpMessage]]]:
             active = stored.active(session, container_id)
             last = (stored.latest(session, container_id, protocol) for protocol in Protocol)
-            adopted = [self._adopted(session, row, queued) for row in {active, *last} if row is not None]
+            found = [
+                (row, ConnectionStatus(row.status), messages.unanswered(session, row.id))
+                for row in {active, *last}
+                if row is not None
+            ]
             if active is not None and active.status == ConnectionStatus.CONNECTED:
                 connections.move(session, active, ConnectionStatus.ERROR, reason)
-            return adopted
+            return found
 
-        return await self.write(take)
+        return [
+            Adopted(await self._book(row.id), status, unanswered)
+            for row, status, unanswered in await self.write(take)
+        ]
 
-    def _adopted(self, session: Session, row: AcpConnection, queued: Mapping[uuid.UUID, int]) -> Adopted:
-        book = self._kept(row.id, max(messages.last_seq(session, row.id), queued.get(row.id, 0)))
-        return Adopted(book, ConnectionStatus(row.status), messages.unanswered(session, row.id))
-
-    def _kept(self, connection_id: uuid.UUID, last_seq: int) -> Book:
-        """Return the one book of a connection: its numbers run ahead of what is committed.
-
-        A supervisor that follows one which failed begins after what that one has queued, too. The queue is
-        looked at before the database, so that nothing is committed unseen in between.
-        """
-        return self._books.setdefault(connection_id, Book(connection_id, last_seq))
+    async def _book(self, connection_id: uuid.UUID) -> Book:
+        """Return the one book of a connection, whose numbers the database counts from now on."""
+        if connection_id not in self._books:
+            await self.write(partial(connections.begin_sequence, connection_id=connection_id))
+            self._books[connection_id] = Book(connection_id)
+        return self._books[connection_id]
 
     async def on_connection(self, book: Book, work: Callable[[Session, AcpConnection], None]) -> None:
         """Run services on the connection of a book."""

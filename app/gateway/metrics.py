@@ -31,6 +31,18 @@ class Metrics:
             registry=self.registry,
             buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
         )
+        self._commit_seconds = Histogram(
+            "console_commit_seconds",
+            "From taking a batch of records until it is committed: what recording adds to a message.",
+            registry=self.registry,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30),
+        )
+        self._batch_rows = Histogram(
+            "console_batch_rows",
+            "Records in a batch.",
+            registry=self.registry,
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+        )
         self.waiting = Gauge("console_records_waiting", "Records not committed yet.", registry=self.registry)
         self.callers = Gauge("console_callers", "Callers connected.", registry=self.registry)
         self.containers = Gauge(
@@ -46,6 +58,11 @@ class Metrics:
             self._errors.inc()
         if message.processing_time is not None:
             self._processing.labels(message.message_type).observe(message.processing_time / 1000)
+
+    def committed(self, rows: int, seconds: float) -> None:
+        """Note a batch of records."""
+        self._batch_rows.observe(rows)
+        self._commit_seconds.observe(seconds)
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""

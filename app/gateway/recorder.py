@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
 from app.gateway import batch
-from app.gateway.rows import CONNECTION_ID, SEQ
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from psycopg import AsyncConnection
 
     from app.gateway.batch import Entry, Lease
     from app.gateway.database import Database
+    from app.gateway.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 BATCH_ROWS: Final = 1000
+BATCH_BYTES: Final = 4 * 1024 * 1024
 ROOM_BYTES: Final = 64 * 1024 * 1024
 """Above this much in wait, readers are held back; each of them may add one frame more."""
 RETRY_SECONDS: Final = 0.2
@@ -43,16 +45,19 @@ class Recorder:
         self,
         database: Database,
         gateway_id: uuid.UUID,
+        metrics: Metrics,
         *,
         committed: Callable[[Sequence[Entry]], None],
         stale: Callable[[Lease], None],
     ) -> None:
         self._database = database
         self._gateway_id = gateway_id
+        self._metrics = metrics
         self._committed = committed
         self._stale = stale
         self._connection: AsyncConnection[Any] | None = None
         self._queue: deque[Entry] = deque()
+        self._committing = 0
         self._bytes = 0
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
@@ -63,21 +68,16 @@ class Recorder:
     @property
     def waiting(self) -> int:
         """How many entries are not committed yet."""
-        return len(self._queue)
+        return len(self._queue) + self._committing
 
     def append(self, entry: Entry) -> None:
-        """Queue an entry. Never waits, so that ids, numbers and the queue are in one order; see `ready`."""
+        """Queue an entry. Never waits, so that ids and the queue are in one order; see `ready`."""
         self._queue.append(entry)
         self._bytes += entry.size
         self._filled.set()
         self._empty.clear()
         if self._bytes > ROOM_BYTES:
             self._room.clear()
-
-    def last_queued(self, container_id: uuid.UUID) -> Mapping[uuid.UUID, int]:
-        """Return the highest number that waits here for each connection of a container."""
-        rows = [each.row for each in self._queue if each.row and each.lease.container_id == container_id]
-        return {row[CONNECTION_ID]: row[SEQ] for row in rows}
 
     async def ready(self) -> None:
         """Wait for room. Who reads from a socket does so before each frame: that is the back-pressure."""
@@ -92,10 +92,24 @@ class Recorder:
         try:
             while True:
                 await self._filled.wait()
-                entries = [self._queue[index] for index in range(min(len(self._queue), BATCH_ROWS))]
-                self._finish(entries, await self._commit(entries))
+                entries, size = self._take()
+                began = time.monotonic()
+                lost = await self._commit(entries)
+                self._metrics.committed(len(entries), time.monotonic() - began)
+                self._finish(entries, size, lost)
         finally:
+            self._room.set()  # whoever waits here goes on, and ends: nothing more is committed or delivered
             await self._disconnect()
+
+    def _take(self) -> tuple[list[Entry], int]:
+        """Take the next batch off the queue, with its size: one entry at least."""
+        entries: list[Entry] = []
+        size = 0
+        while self._queue and len(entries) < BATCH_ROWS and size < BATCH_BYTES:
+            entries.append(self._queue.popleft())
+            size += entries[-1].size
+        self._committing = len(entries)
+        return entries, size
 
     async def _commit(self, entries: Sequence[Entry]) -> set[Lease]:
         """Commit a batch, however often it takes; return the leases that were lost."""
@@ -107,21 +121,21 @@ class Recorder:
                     entries = await batch.not_stored(self._connection, entries)
                 return await batch.commit(self._connection, self._gateway_id, entries)
             except psycopg.OperationalError as error:
-                log.warning("%d records wait for the database: %s", len(self._queue), str(error).strip())
+                log.warning("%d records wait for the database: %s", self.waiting, str(error).strip())
                 doubtful = True
                 await self._disconnect()
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _finish(self, entries: Sequence[Entry], lost: set[Lease]) -> None:
-        """Take a batch off the queue and deliver what was stored."""
+    def _finish(self, entries: Sequence[Entry], size: int, lost: set[Lease]) -> None:
+        """Deliver what of a batch was stored, and make room."""
         for lease in lost:
             self._stale(lease)
-        for entry in entries:
-            self._queue.popleft()
-            self._bytes -= entry.size
-            if entry.lease not in lost:
-                entry.deliver()
-        self._committed([entry for entry in entries if entry.row is not None and entry.lease not in lost])
+        stored = [entry for entry in entries if entry.lease not in lost] if lost else entries
+        for entry in stored:
+            entry.outlet.deliver(entry)
+        self._committed(stored)
+        self._committing = 0
+        self._bytes -= size
         if self._bytes <= ROOM_BYTES:
             self._room.set()
         if not self._queue:

@@ -48,10 +48,13 @@ class Gateway:
         self._settings = settings
         self._database = database
         self._announcer = Announcer(database)
-        recorder = Recorder(database, gateway_id, committed=self._announcer.committed, stale=self._on_stale)
+        metrics = Metrics()
+        recorder = Recorder(
+            database, gateway_id, metrics, committed=self._announcer.committed, stale=self._on_stale
+        )
         vitals = Vitals(database, gateway_id)
         self.context = Context(
-            settings, database, recorder, vitals, Metrics(), gateway_id, random.SystemRandom()
+            settings, database, recorder, vitals, metrics, gateway_id, random.SystemRandom()
         )
         self._supervisors: dict[uuid.UUID, Supervisor] = {}
         self._tasks: dict[uuid.UUID, asyncio.Task[None]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.models.access import CallerToken, Role, User
-from app.models.acp_connection import AcpConnection, AcpConnectionTransition
+from app.models.acp_connection import AcpConnection, AcpConnectionSequence, AcpConnectionTransition
 from app.models.acp_connection_configuration import AcpConnectionConfiguration
 from app.models.acp_message import AcpMessage
 from app.models.audit_event import AuditEvent
@@ -17,6 +17,7 @@ from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationSt
 __all__ = [
     "AcpConnection",
     "AcpConnectionConfiguration",
+    "AcpConnectionSequence",
     "AcpConnectionTransition",
     "AcpMessage",
     "AuditEvent",

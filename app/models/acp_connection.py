@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import HOT_ROWS, Base, CreatedAt, Id, UpdatedAt, one_of
@@ -75,6 +75,18 @@ class AcpConnection(Base):
     def active(self) -> bool:
         """Whether it counts as its container's one active connection."""
         return self.status != ConnectionStatus.DISCONNECTED
+
+
+class AcpConnectionSequence(Base):
+    """The number of a connection's last record, `seq`: advanced in the transaction that stores records."""
+
+    __tablename__ = "acp_connection_sequence"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 70}},)
+
+    connection_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("acp_connection.id", ondelete="CASCADE"), primary_key=True
+    )
+    last_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
 
 class AcpConnectionTransition(Base):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import Invalid
-from app.models import AcpConnection, AcpConnectionTransition, new_id
+from app.models import AcpConnection, AcpConnectionSequence, AcpConnectionTransition, new_id
 from app.protocol.states import ConnectionStatus, check_connection_move, is_semver
+from app.queries import messages
 from app.services import doorbell
 from app.services.rules import enforced
 
@@ -85,6 +87,22 @@ def open_row(session: Session, container_id: uuid.UUID, transport: Protocol, ver
             session.flush()
     doorbell.tell(session, container_id)
     return connection
+
+
+def begin_sequence(session: Session, connection_id: uuid.UUID) -> None:
+    """Have a connection's records numbered by the database, after the highest number that is stored.
+
+    A gateway of a version that counted in memory may have stored records after this row was made. In a
+    transaction of its own: the recorder's batches lock these rows in no particular order.
+    """
+    last = messages.last_seq(session, connection_id)
+    made = insert(AcpConnectionSequence).values(connection_id=connection_id, last_seq=last)
+    session.execute(
+        made.on_conflict_do_update(
+            index_elements=[AcpConnectionSequence.connection_id],
+            set_={"last_seq": func.greatest(AcpConnectionSequence.last_seq, made.excluded.last_seq)},
+        )
+    )
 
 
 def dial_failed(session: Session, connection: AcpConnection, error: str) -> None:

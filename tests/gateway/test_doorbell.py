@@ -14,6 +14,7 @@ from app.gateway.announcer import Announcer
 from app.gateway.batch import Entry, Lease
 from app.gateway.database import Database
 from app.models import new_id
+from tests.support.recording import Told
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def test_what_could_not_be_announced_is_announced_later(
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     container_id, row_id = new_id(), new_id()
-    entry = Entry(Lease(container_id, 1), (new_id(), row_id), 1, lambda: None)
+    entry = Entry(Lease(container_id, 1), row_id, b"", new_id(), Told(int))
 
     async def scenario(database: Database) -> list[str]:
         announcer = Announcer(database)

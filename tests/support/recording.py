@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.gateway.batch import Entry, Lease
 from app.gateway.database import Database
+from app.gateway.metrics import Metrics
 from app.gateway.recorder import Recorder
-from app.gateway.rows import COLUMNS, Book
+from app.gateway.rows import Book, with_payload
 from app.models import new_id
 from app.protocol.frames import parse
 from app.protocol.message import Message
@@ -19,9 +21,18 @@ from app.services import leases
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from tests.support.store import Store
+
+
+class Told(NamedTuple):
+    """An outlet that tells of a delivery."""
+
+    tell: Callable[[], object]
+
+    def deliver(self, _: Entry) -> None:
+        self.tell()
 
 
 class Bench:
@@ -35,17 +46,19 @@ class Bench:
         self.stale: list[Lease] = []
         self.delivered: list[int] = []
         self.recorder = Recorder(
-            database, gateway_id, committed=self.committed.extend, stale=self.stale.append
+            database, gateway_id, Metrics(), committed=self.committed.extend, stale=self.stale.append
         )
         (row,) = store.rows(
             "INSERT INTO acp_connection (connection_id, container_id, status, version)"
             " VALUES ('k', %s, 'disconnected', '1.0.0') RETURNING id",
             lease.container_id,
         )
-        self.book = Book(row["id"], 0)
+        store.rows("INSERT INTO acp_connection_sequence VALUES (%s, 0)", row["id"])
+        self.book = Book(row["id"])
+        self._numbers = count(1)
 
-    def append(self, text: str = "{}", lease: Lease | None = None, **changes: Any) -> None:
-        """Append a record whose delivery notes its number."""
+    def append(self, text: str = "{}", lease: Lease | None = None, payload: bytes | None = None) -> None:
+        """Append a record whose delivery notes its number; `payload` is stored in the place of its own."""
         frame = parse(text)
         message = Message(
             id=new_id(),
@@ -54,11 +67,11 @@ class Bench:
             rpc_kind=frame.kind,
             frame=frame,
         )
-        row = list(self.book.row(message))
-        for column, value in changes.items():
-            row[list(COLUMNS).index(column)] = value
-        deliver = partial(self.delivered.append, self.book.last_seq)
-        self.recorder.append(Entry(lease or self.lease, tuple(row), frame.size, deliver))
+        row = self.book.row(message)
+        if payload is not None:
+            row = with_payload(row, payload)
+        outlet = Told(partial(self.delivered.append, next(self._numbers)))
+        self.recorder.append(Entry(lease or self.lease, self.book.connection_id, row, message.id, outlet))
 
     def stored(self) -> list[int]:
         """Numbers of the stored records, in the order of their ids."""
