@@ -14,7 +14,7 @@ from websockets.uri import parse_uri
 
 from app.errors import DialError, HandshakeRefused
 from app.gateway import sockets
-from app.gateway.causes import of_dial
+from app.gateway.causes import of_dial, plain
 from app.gateway.transport import Ended
 from app.gateway.websocket import LARGEST_FRAME, WebSocket
 from app.protocol import states
@@ -107,7 +107,7 @@ async def open_acp(
         why = redact_text(of_dial(error, encrypted=address.endpoint.encrypted))
         raise HandshakeRefused(f"{url} does not speak WebSocket: {why}") from error
     except TimeoutError as error:
-        raise DialError(f"{url} did not answer within {OPEN_SECONDS:.0f} s") from error
+        raise DialError(f"{url} did not answer within {OPEN_SECONDS:g} s") from error
     except OSError as error:
         raise DialError(f"{url}: {of_dial(error, encrypted=address.endpoint.encrypted)}") from error
     sockets.watch(socket.transport.get_extra_info("socket"), half_open_seconds)
@@ -151,14 +151,21 @@ async def _open(protocol: ClientProtocol, address: Address) -> tuple[WebSocket, 
 def _ended(closed: websockets.ConnectionClosed) -> Ended:
     """Read who began the close, and how, from what was received and sent (RFC 6455, section 7.1)."""
     if closed.rcvd is None and closed.sent is None:
-        return Ended("the connection broke without a close frame", "network", 1006)
+        return _broken(closed)
     by_peer = closed.rcvd is not None and (closed.rcvd_then_sent or closed.sent is None)
     frame = closed.rcvd if by_peer else closed.sent
     if frame is None:  # closed by us, and never confirmed
-        return Ended("the connection broke without a close frame", "network", 1006)
+        return _broken(closed)
     return Ended(
         redact_text(frame.reason) or f"closed with {frame.code}", "peer" if by_peer else "us", frame.code
     )
+
+
+def _broken(closed: websockets.ConnectionClosed) -> Ended:
+    """Say that nobody said goodbye, and what the system knows of it (a reset, a time-out)."""
+    cause = closed.__cause__
+    why = f": {plain(cause)}" if isinstance(cause, OSError) and cause.errno else ""
+    return Ended(f"the connection broke without a close frame{why}", "network", 1006)
 
 
 def _opaque(headers: dict[str, str], name: str) -> str | None:
