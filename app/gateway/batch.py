@@ -153,6 +153,8 @@ async def _commit_parts(
     entry = entries[0]
     if isinstance(error, psycopg.errors.ForeignKeyViolation):
         return {entry.lease}  # the container was removed, its records with it
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return set()  # stored by an attempt whose answer got lost, and which ended after we had looked
     if entry.row is None or entry.row == without_payload(entry.row):
         raise error
     log.error("A payload that PostgreSQL refuses is stored without its content: %s", error)

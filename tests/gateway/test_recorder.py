@@ -139,6 +139,32 @@ def test_a_commit_whose_answer_is_lost_is_not_repeated(record: Any, monkeypatch:
     assert bench.stored() == bench.delivered == list(range(1, 11))
 
 
+def test_a_commit_that_ends_after_we_looked_for_it_is_not_repeated(record: Any, monkeypatch: Any) -> None:
+    """The way to the database is cut, and its end of the old connection goes on for a while."""
+    real = module.batch.commit
+    attempts: list[int] = []
+
+    async def losing(*arguments: Any) -> set[Lease]:
+        attempts.append(1)
+        lost = await real(*arguments)
+        if len(attempts) == 1:
+            raise psycopg.OperationalError("the answer is lost")
+        return lost
+
+    async def not_seen(_: Any, entries: Any) -> Any:
+        return entries
+
+    monkeypatch.setattr(module.batch, "commit", losing)
+    monkeypatch.setattr(module.batch, "not_stored", not_seen)
+
+    async def scenario(bench: Bench) -> None:
+        for _ in range(5):
+            bench.append()
+
+    bench = record(scenario)
+    assert bench.stored() == bench.delivered == [1, 2, 3, 4, 5]
+
+
 def test_nothing_is_committed_under_a_stale_epoch(record: Any) -> None:
     async def scenario(bench: Bench) -> None:
         stale = Lease(bench.lease.container_id, bench.lease.epoch - 1)
