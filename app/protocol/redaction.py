@@ -6,77 +6,73 @@ The rules are those of wire.md, What must be redacted. The result can always be 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from app.protocol.scrubbing import mark, scrub
-from app.protocol.secrets import kind_of_name
+from app.protocol.redaction_rules import (
+    EVERYWHERE,
+    LABELS,
+    OF_ANSWER_TO,
+    OF_ANSWER_TO_UNKNOWN,
+    OF_ERROR,
+    OF_METHOD,
+    OF_TOOL_CALL,
+    QUERY,
+)
+from app.protocol.rpc import RpcKind
+from app.protocol.scrubbing import Scrubber, mark
+from app.protocol.secrets import LONG_RUN, Secrets, hints, looks_random
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from app.protocol.frames import Frame
+    from app.protocol.redaction_rules import Form, Name, Rules
 
-# A key's rule: the kind of content to mark under it, or rules for the keys below it; "*" is any other key.
-Rule: TypeAlias = "str | Rules"
-Rules: TypeAlias = "Mapping[str, Rule]"
-
-_QUERY: Final = "query"  # marks only what follows the question mark of a URL
-_SERVER: Final = {"env": "environment", "headers": "header", "args": "argument", "url": _QUERY}
-EVERYWHERE: Final[Rules] = {
-    "rawInput": "tool input",
-    "rawOutput": "tool output",
-    "oldText": "file content",
-    "newText": "file content",
-    "resource": {"text": "file content", "blob": "file content"},
-    "mcpServers": {**_SERVER, "*": _SERVER},
-    "authMethods": {"env": "environment", "args": "argument"},
-}
-OF_TOOL_CALL: Final[Rules] = {"content": "tool content"}
-OF_METHOD: Final[Mapping[str, Rules]] = {
-    "fs/write_text_file": {"params": {"content": "file content"}},
-    "terminal/create": {"params": {"command": "command", "args": "argument", "env": "environment"}},
-    "authenticate": {"params": {"_meta": "credential"}},
-}
-_OF_ERROR: Final = {"error": {"data": "error data"}}
-OF_ANSWER_TO: Final[Mapping[str, Rules]] = {
-    "fs/read_text_file": {"result": {"content": "file content"}, **_OF_ERROR},
-    "terminal/output": {"result": {"output": "terminal output"}, **_OF_ERROR},
-}
-# An answer does not say what it answers; where nobody else knows it either, it may be any of those.
-OF_ANSWER_TO_UNKNOWN: Final[Rules] = {
-    "result": {"content": "file content", "output": "terminal output"},
-    **_OF_ERROR,
-}
-# What stays readable inside marked content: where and what it is, not what it says.
-LABELS: Final = frozenset(
-    {"absolute_path", "cwd", "file_path", "filePath", "filepath", "path", "uri"}
-    | {"kind", "line", "mimeType", "name", "status", "terminalId", "toolCallId", "type"}
-)
 # jsonb keeps a number's digits, so an exponent of 131,071 would be written out as often as it is shown.
 _MAX_EXPONENT_DIGITS: Final = 3
 _MAX_DIGITS: Final = 4300  # what Python converts without being told that it may
+
+
+class _Use:
+    """The rules in use in this process: the table's, until `configure` adds an operator's own."""
+
+    def __init__(self, names: Iterable[Name] = (), forms: Iterable[Form] = ()) -> None:
+        secrets = Secrets(names, forms)
+        self.kind_of_name = secrets.kind_of_name
+        self.scrub = Scrubber(secrets).scrub
+        self.in_frame = secrets.in_frame.search
+        # An operator's form may match what JSON text escapes, so then each string is looked at on its own.
+        self.looks_at_frames = not secrets.own_forms
+
+
+def configure(names: Iterable[Name], forms: Iterable[Form]) -> None:
+    """Add names and forms to the table's for this process; once, before anything is redacted."""
+    _use.__init__(names, forms)  # type: ignore[misc]
 
 
 def redact(frame: Frame, answers: str | None = None) -> bytes:
     """Return the JSON to be stored for a frame, UTF-8; redacting that again changes nothing.
 
     `answers` is the method of the request that the frame answers, if it is known. What is not JSON becomes
-    a JSON string of its redacted text.
+    a JSON string of its redacted text. A frame in which nothing can need redaction is returned as it came.
     """
+    if _is_clean(frame, answers):
+        return frame.text.encode()
     try:
         return _encode(_value(_decode(frame.text), _rules_of(frame, answers)))
     except RecursionError:
         # Nothing is known of its places, so nothing of it may be shown.
         return _encode(mark("deeply nested frame", frame.text))
     except ValueError:
-        return _encode(scrub(frame.text))
+        return _encode(_use.scrub(frame.text))
 
 
 def redact_text(text: str) -> str:
     """Redact free text: error messages, close reasons, what operators write."""
-    return scrub(text)
+    return _use.scrub(text)
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -84,18 +80,34 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: _named(name, value) for name, value in headers.items()}
 
 
+def _is_clean(frame: Frame, answers: str | None) -> bool:
+    """Tell by one look whether nothing in a frame can need redaction, and PostgreSQL can store it as it came.
+
+    Where it says so, the careful way would change nothing. It may say no without need, which costs only time.
+    """
+    if frame.kind in _NEVER_CLEAN or frame.method in OF_METHOD or not _use.looks_at_frames:
+        return False
+    if frame.kind is RpcKind.RESPONSE and (answers is None or answers in OF_ANSWER_TO):
+        return False
+    text = frame.text
+    if "toolCallId" in text and '"content"' in text:
+        return False
+    raw = text.encode()
+    return not _use.in_frame(raw) and (len(raw) < _SHORT or not LONG_RUN.search(raw))
+
+
 def _rules_of(frame: Frame, answers: str | None) -> Rules:
     if frame.method is not None:
         return OF_METHOD.get(frame.method, _NONE)
-    return OF_ANSWER_TO_UNKNOWN if answers is None else OF_ANSWER_TO.get(answers, _OF_ERROR)
+    return OF_ANSWER_TO_UNKNOWN if answers is None else OF_ANSWER_TO.get(answers, OF_ERROR)
 
 
 def _value(value: Any, rules: Rules) -> Any:
     if isinstance(value, str):
-        return scrub(value)
+        return _use.scrub(value)
     if isinstance(value, dict):
         rules = _rules_within(value, rules)
-        return {scrub(key): _member(key, member, rules) for key, member in value.items()}
+        return {_use.scrub(key): _member(key, member, rules) for key, member in value.items()}
     if isinstance(value, list):
         return [_value(item, rules) for item in value]
     return value
@@ -106,14 +118,16 @@ def _rules_within(members: dict[str, Any], rules: Rules) -> Rules:
     if "toolCallId" in members:
         rules = {**rules, **OF_TOOL_CALL}
     name = members.get("name")
-    kind = kind_of_name(name) if isinstance(name, str) and "value" in members else None
+    kind = _use.kind_of_name(name) if isinstance(name, str) and "value" in members else None
     return {**rules, "value": kind} if kind else rules
 
 
 def _member(key: str, value: Any, rules: Rules) -> Any:
-    kind = kind_of_name(key)
+    kind = _use.kind_of_name(key)
     if kind is not None:
         return mark(kind, _spelled(value)) if _is_number(value) else _marked(kind, value)
+    if isinstance(value, str) and _NAME.fullmatch(key) and hints(key) and looks_random(value):
+        return mark("token", value)
     rule = rules.get(key) or EVERYWHERE.get(key) or rules.get("*", _NONE)
     return _marked(rule, value) if isinstance(rule, str) else _value(value, rule)
 
@@ -121,9 +135,9 @@ def _member(key: str, value: Any, rules: Rules) -> Any:
 def _marked(kind: str, value: Any) -> Any:
     """Mark every text in a value but labels; numbers and booleans stay."""
     if isinstance(value, str):
-        return _without_query(value) if kind == _QUERY else mark(kind, value)
+        return _without_query(value) if kind == QUERY else mark(kind, value)
     if isinstance(value, dict):
-        return {scrub(key): _labelled(kind, key, member) for key, member in value.items()}
+        return {_use.scrub(key): _labelled(kind, key, member) for key, member in value.items()}
     if isinstance(value, list):
         return [_marked(kind, item) for item in value]
     return value
@@ -131,19 +145,19 @@ def _marked(kind: str, value: Any) -> Any:
 
 def _labelled(kind: str, key: str, value: Any) -> Any:
     if key in LABELS and isinstance(value, str):
-        return scrub(value)
+        return _use.scrub(value)
     own = EVERYWHERE.get(key)
     return _marked(own if isinstance(own, str) else kind, value)
 
 
 def _without_query(url: str) -> str:
     base, mark_of_query, query = url.partition("?")
-    return scrub(base) + mark_of_query + mark(_QUERY, query)
+    return _use.scrub(base) + mark_of_query + mark(QUERY, query)
 
 
 def _named(name: str, value: str) -> str:
-    kind = kind_of_name(name)
-    return mark(kind, value) if kind else scrub(value)
+    kind = _use.kind_of_name(name)
+    return mark(kind, value) if kind else _use.scrub(value)
 
 
 def _is_number(value: Any) -> bool:
@@ -179,5 +193,9 @@ def _refuse_constant(name: str) -> Any:
 
 
 _NONE: Final[Rules] = {}
+_NAME: Final = re.compile(r"[\w.-]+", re.ASCII)
+_NEVER_CLEAN: Final = (RpcKind.INVALID, RpcKind.ERROR)
+_SHORT: Final = 180  # bytes: neither a blob nor three lines of one have less
 _decode_fast: Final = msgspec.json.Decoder(float_hook=_number).decode
 _encode: Final = msgspec.json.encode
+_use: Final = _Use()

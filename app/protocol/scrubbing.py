@@ -1,33 +1,49 @@
-"""Redaction of free text: secrets by their form and by the name they are assigned to."""
+"""Redaction of free text: secrets by the name they have, by what stands around them, and by their form."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from app.protocol.secrets import BLOB, MIN_BLOB, PRIVATE_KEY, TOKEN, USERINFO, kind_of_name
+from app.protocol.assignments import Assignments
+from app.protocol.contexts import CONTEXTS, PRIVATE_KEY
+from app.protocol.redaction_rules import FORMS
+from app.protocol.secrets import LONG_RUN, compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from app.protocol.secrets import Secrets
+
 
 _MARKER: Final = re.compile(r"«[a-z][a-z0-9 ]{0,30}, [0-9,]{1,15} characters?»")
 _HALF: Final = re.compile("[\ud800-\udfff]")
-# A name and what joins it to its value: `password=`, `\"password\": `, `--password `.
-_ASSIGNMENT: Final = re.compile(
-    r"""(?<![\w.-])(?:(?P<flag>--[\w-]++)[ \t]{1,8}"""
-    r"""|(?P<name>[\w.-]++)\\{0,4}["'`]?[ \t]{0,8}(?:=>|:=|={1,3}|:)[ \t]{0,8})""",
+# Below this length lie hashes, ids and paths; base64 in lines (MIME, PEM bodies) counts from three lines on.
+MIN_BLOB: Final = 200
+_BLOB: Final = re.compile(
+    rf"(?<![\w+/-])(?:[\w+/-]{{{MIN_BLOB},}}+|(?:[A-Za-z0-9+/]{{60,76}}+\r?\n){{3,}}+[\w+/-]*+)={{0,2}}",
     re.ASCII,
 )
-_VALUE: Final = re.compile(
-    r"""\\{1,4}["'](?P<escaped>[^"'\\\n]*+)|"(?P<double>(?:[^"\\\n]|\\.)*+)|'(?P<single>(?:[^'\\\n]|\\.)*+)"""
-    r"""|(?P<bare>(?:(?i:bearer|basic|token|digest)[ \t]{1,8})?[^\s"'`&<>«»\\]++)"""
-)
-_REST_OF_LINE: Final = re.compile(r"""[^\r\n"'«»\\]++""")
-_PLAIN_WORDS: Final = frozenset(
-    {"any", "bool", "boolean", "bytes", "int", "integer", "number", "object", "str", "string", "none", "null"}
-    | {"await", "new", "false", "true", "invalid", "missing", "optional", "required", "undefined", "unknown"}
-)
-_VARIABLE: Final = re.compile(r"\$\{?[A-Z_][A-Z0-9_]*+\}?")
 _MAX_CACHED: Final = 64
 """Ids, names and words repeat from frame to frame, and are shorter than this many characters."""
+MOST_FINDS: Final = 10_000
+"""A text with more of one rule's finds is hidden whole, so that nobody can make redaction long with them."""
+
+
+class TooMany(Exception):
+    """A text has more finds than anybody needs to tell apart."""
+
+
+def _forms_of(*, dashed: bool) -> str:
+    return "|".join(form.pattern for form in FORMS if ("-]" in form.pattern) is dashed)
+
+
+# No form begins in the midst of a run of its own characters: see app.protocol.secrets.
+_FORM: Final = compiled(
+    rf"(?:(?:^|[^\w-])-?(?:{_forms_of(dashed=True)})|(?:^|\W)(?:{_forms_of(dashed=False)}))[\w-]*"
+)
+_BEFORE: Final = re.compile(r"\W*+", re.ASCII)
 
 
 def marker(kind: str, length: int) -> str:
@@ -40,63 +56,67 @@ def mark(kind: str, text: str) -> str:
     return text if not text or _MARKER.fullmatch(text) else marker(kind, len(text))
 
 
-def scrub(text: str) -> str:
-    """Redact what in a text is a secret by form or by name; what PostgreSQL cannot store is replaced, too.
+class Scrubber:
+    """Redacts texts by all rules."""
 
-    PostgreSQL takes no NUL, which becomes its picture U+2400, and no half pair, which becomes U+FFFD.
-    """
-    return _scrub_short(text) if len(text) <= _MAX_CACHED else _scrub(text)
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._assignments = Assignments(secrets)
+        self._scrub_short = lru_cache(maxsize=8192)(self._scrub)
+
+    def scrub(self, text: str) -> str:
+        """Redact what in a text is a secret; what PostgreSQL cannot store is replaced, too.
+
+        PostgreSQL takes no NUL, which becomes its picture U+2400, and no half pair, which becomes U+FFFD.
+        """
+        return self._scrub_short(text) if len(text) <= _MAX_CACHED else self._scrub(text)
+
+    def _scrub(self, text: str) -> str:
+        text = text if text.isascii() else _HALF.sub("\ufffd", text)
+        text = text.replace("\0", "\u2400")
+        try:
+            if self._secrets.in_text.search(text):
+                text = self._without_secrets(text)
+            for kind, pattern in self._secrets.own_forms:
+                text = _marked(text, ((kind, *found.span()) for found in pattern.finditer(text)))
+        except TooMany:
+            return mark("text full of secrets", text)
+        if len(text) >= MIN_BLOB and LONG_RUN.search(text):
+            text = _BLOB.sub(_marked_blob, text)
+        return text
+
+    def _without_secrets(self, text: str) -> str:
+        if "-----BEGIN" in text:
+            text = PRIVATE_KEY.sub(lambda found: mark("private key", found[0]), text)
+        text = _marked(text, self._assignments.spans(text))
+        for context in CONTEXTS:
+            text = _marked(text, context.spans(text))
+        return _marked(text, _forms(text))
 
 
-def _scrub(text: str) -> str:
-    text = text if text.isascii() else _HALF.sub("\ufffd", text)
-    text = text.replace("\0", "\u2400")
-    if "-----BEGIN" in text:
-        text = PRIVATE_KEY.sub(lambda found: mark("private key", found[0]), text)
-    if "://" in text:
-        text = USERINFO.sub(lambda found: mark("userinfo", found[0][:-1]) + "@", text)
-    text = TOKEN.sub(_marked_token, _scrub_assignments(text))
-    return BLOB.sub(_marked_blob, text) if len(text) >= MIN_BLOB else text
-
-
-_scrub_short: Final = lru_cache(maxsize=8192)(_scrub)
-
-
-def _scrub_assignments(text: str) -> str:
+def _marked(text: str, spans: Iterable[tuple[str, int, int]]) -> str:
+    """Mark spans of a text, each with its kind. Raises TooMany."""
     done = 0
-    parts = []
-    for found in _ASSIGNMENT.finditer(text):
-        kind = kind_of_name(found["name"] or found["flag"]) if found.start() >= done else None
-        value = _value(kind, text, found.end()) if kind else None
-        if kind and value:
-            parts += [text[done : value[0]], mark(kind, text[slice(*value)])]
-            done = value[1]
+    parts: list[str] = []
+    for count, (kind, start, end) in enumerate(spans):
+        if count == MOST_FINDS:
+            raise TooMany
+        parts += [text[done:start], mark(kind, text[start:end])]
+        done = end
     return "".join([*parts, text[done:]]) if parts else text
 
 
-def _value(kind: str, text: str, start: int) -> tuple[int, int] | None:
-    """Find the value that begins at `start`: its span, or None if there is nothing to hide."""
-    found = _VALUE.match(text, start)
-    if found is None or found.lastgroup is None:
-        return None
-    if found.lastgroup != "bare":
-        return found.span(found.lastgroup)
-    if kind in ("authorization", "cookie"):
-        found = _REST_OF_LINE.match(text, start)
-        return found.span() if found else None
-    value = found[0].rstrip(".,;:!?)]}")
-    return None if _is_plain(value) else (start, start + len(value))
+def _forms(text: str) -> Iterator[tuple[str, int, int]]:
+    for found in _FORM.finditer(text):
+        before = _BEFORE.match(found[0])
+        start = found.start() + (before.end() if before else 0)
+        if not _is_words(text[start : found.end()]):
+            yield "token", start, found.end()
 
 
-def _is_plain(value: str) -> bool:
-    """Tell whether a bare value is no secret: `token: str`, `password=$PASSWORD`, `secret: ***`."""
-    plain = value.lower() in _PLAIN_WORDS or _VARIABLE.fullmatch(value) is not None
-    return plain or not any(map(str.isalnum, value))
-
-
-def _marked_token(found: re.Match[str]) -> str:
-    kept = found["keep"] or ""
-    return kept + mark("token", found[0][len(kept) :])
+def _is_words(text: str) -> bool:
+    """Tell `sk-learn-and-other-words` from a token: that has a digit or capitals inside."""
+    return text.islower() and not any(map(str.isdigit, text))
 
 
 def _marked_blob(found: re.Match[str]) -> str:

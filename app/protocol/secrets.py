@@ -1,120 +1,144 @@
-"""What a secret looks like: names that announce one, and patterns of tokens that are known by their form.
+"""The table of rules made ready to use: what a name tells, and one look that finds whatever may be a secret.
 
-Token forms are those that gitleaks and detect-secrets know. Every pattern runs in linear time: repeats are
-possessive or bounded, and inner starts are cut off by a look-behind. A match takes in every word character
-that follows, so replacing it never uncovers a match that was not one before: redaction is idempotent.
+All searches are RE2's, which takes linear time for every pattern (docs/adr/0015). A form may not begin in the
+midst of a run of its own characters, so that searching again after each find takes no more.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-# Whole words of a name, in the order in which they are asked; `inputTokens` and `tokenCount` are no secrets.
-_KINDS: Final = (
-    ("authorization", "authorization|bearer"),
-    ("cookie", "cookies?"),
-    ("password", "password|passwd|passphrase|passcode|pwd|(?<=[a-z0-9]_)pass(?=_$)"),
-    ("private key", "(?:private|ssh|signing|encryption|master|deploy)_key"),
-    ("credential", "credentials?|connection_string|(?<=^_)auth(?=_$)"),
-    ("token", "token|jwt|otp|sas|sig|amz_signature"),
-    ("token", "apikey|(?:api|access|account|auth|secret|service|subscription|shared_access)_key"),
-    ("secret", "secrets?"),
-)
-_NAMES: Final = tuple((kind, re.compile(f"_(?:{words})_")) for kind, words in _KINDS)
-_ABOUT: Final = re.compile("_(?:counts?|limits?|types?|usage|budget|length|size|url|uri|endpoint|methods?)_$")
-# The words of a name; a marker that stands in it is one word, and so names nothing.
-_WORDS: Final = re.compile("«[^»]*+»|[A-Z]+(?![a-z])|[A-Z]?[a-z]++|[A-Z]|[0-9]++")
+import re2
 
-_TOKENS: Final = (
-    # Code hosting and package registries
-    r"gh[pousr]_[A-Za-z0-9]{20,}+",
-    r"github_pat_\w{22,}+",
-    r"gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas)-[\w-]{20,}+",
-    r"npm_[A-Za-z0-9]{30,}+",
-    r"pypi-[\w-]{50,}+",
-    r"rubygems_[0-9a-f]{40,}+",
-    r"dckr_[po]at_[\w-]{20,}+",
-    r"AT(?:ATT3|CTT3|BB)[\w=-]{20,}+",
-    # Clouds
-    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}",
-    r"LTAI[A-Za-z0-9]{12,}+",
-    r"AIza[\w-]{30,}+",
-    r"ya29\.[\w-]{20,}+",
-    r"GOCSPX-[\w-]{20,}+",
-    r"1//0[\w-]{30,}+",
-    r"\w{3}[0-9]Q~[\w.~-]{30,}+",
-    r"do[opr]_v1_[a-f0-9]{40,}+",
-    r"dapi[a-f0-9]{32,}+",
-    r"hv[sbr]\.[\w-]{20,}+",
-    r"pscale_(?:tkn|pw|oauth)_[\w.-]{20,}+",
-    r"sbp_[a-f0-9]{40,}+",
-    r"pul-[a-f0-9]{40,}+",
-    r"dp\.(?:pt|st|ct|sa)\.[\w.-]{30,}+",
-    r"gl(?:c|sa)_[\w+/=]{20,}+",
-    r"sntry[su]_[\w+/=]{20,}+",
-    r"NRAK-[A-Z0-9]{20,}+",
-    # Models
-    r"sk-(?=[A-Za-z_-]{0,64}+[0-9])[\w-]{20,}+",
-    r"gsk_[A-Za-z0-9]{30,}+",
-    r"xai-[A-Za-z0-9]{30,}+",
-    r"pplx-[A-Za-z0-9]{30,}+",
-    r"r8_[A-Za-z0-9]{30,}+",
-    r"hf_[A-Za-z0-9]{30,}+",
-    # Money, mail, messages
-    r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}+",
-    r"whsec_[\w+/=]{20,}+",
-    r"sq0(?:atp|csp|idp)-[\w-]{20,}+",
-    r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32,}+",
-    r"SG\.[\w-]{16,}+\.[\w-]{16,}+",
-    r"key-[0-9a-f]{32,}+",
-    r"[0-9a-f]{32}-us[0-9]{1,2}",
-    r"(?:SK|AC)[0-9a-f]{32}",
-    r"xox[a-z]-[\w-]{10,}+",
-    r"xapp-[\w-]{20,}+",
-    r"hooks\.slack\.com/(?:services|workflows)/[\w/-]{20,}+",
-    r"discord(?:app)?\.com/api/webhooks/[0-9]{10,}+/[\w-]{20,}+",
-    r"[0-9]{8,10}:AA[\w-]{30,}+",
-    # Everything else
-    r"(?<!-)eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?",
-    r"AGE-SECRET-KEY-1[0-9A-Z]{40,}+",
-    r"lin_(?:api|oauth)_[A-Za-z0-9]{30,}+",
-    r"ntn_[A-Za-z0-9]{30,}+",
-    r"PMAK-[a-f0-9]{24}-[a-f0-9]{30,}+",
-    # A word after Bearer is a token if it has a digit or a capital inside; prose has neither.
-    r"(?P<keep>(?i:bearer|basic)[ \t]{1,8})(?=[A-Za-z._~+/=-]*+[0-9]|[A-Za-z]*?[a-z][A-Z])[\w.~+/=-]{8,}+",
-)
-TOKEN: Final = re.compile(rf"(?<!\w)(?:{'|'.join(_TOKENS)})\w*+", re.ASCII)
-"""A token known by its form; the group `keep`, if it took part, is not secret."""
-
-PRIVATE_KEY: Final = re.compile(
-    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
-    r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
-    re.DOTALL,
-)
-USERINFO: Final = re.compile(r"""(?<=://)[^\s/?#"'<>\\`]*@""")
-# Below this length lie hashes, ids and paths; base64 in lines (MIME, PEM bodies) counts from three lines on.
-MIN_BLOB: Final = 200
-BLOB: Final = re.compile(
-    rf"(?<![\w+/-])(?:[\w+/-]{{{MIN_BLOB},}}+|(?:[A-Za-z0-9+/]{{60,76}}+\r?\n){{3,}}+[\w+/-]*+)={{0,2}}",
-    re.ASCII,
+from app.protocol.redaction_rules import (
+    ABOUT,
+    EVERYWHERE,
+    FORMS,
+    HINTS,
+    NAMES,
+    NO_HINTS,
+    PLAIN_TOKENS,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-def kind_of_name(name: str) -> str | None:
-    """Return what kind of secret a key, variable or header of this name holds, or None if it holds none."""
-    return _kind_of_short(name) if len(name) <= _MAX_CACHED else _kind_of(name)
+    from app.protocol.redaction_rules import Form, Name
 
-
+_MEMORY: Final = (
+    64 << 20
+)  # bytes for a pattern's automaton; where it needs more, RE2 is slower but still linear
 _MAX_CACHED: Final = 64  # longer names are rare; strangers choose them, so they must not fill the cache
 
+_MARKED: Final = re.compile("«[^»]*+»")
+_BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[-_. ]{1,2}", re.ASCII)
+_COUNT: Final = re.compile(r"\{([0-9]+)(?:,[0-9]*)?\}")
 
-def _kind_of(name: str) -> str | None:
-    words = f"_{'_'.join(_WORDS.findall(name)).lower()}_"
-    if _ABOUT.search(words):
-        return None
-    return next((kind for kind, names in _NAMES if names.search(words)), None)
+# Between a name and its value, also as JSON text escapes it.
+_GAP: Final = r"(?:[\s\"'`\\]|\\[tnr]){0,12}"
+# In JSON text: an escape that may hide a character that rules look for or that PostgreSQL refuses, and a
+# number that it would refuse or blow up.
+_ESCAPED: Final = r"\\u00[0-7]|\\u[dD][89a-fA-F]|\\/|(?:^|[:\[,\s])-?[0-9.]+[eE][+-]?[0-9]{4}|\x00|«"
+_CONTEXT: Final = (
+    _ESCAPED,
+    r"://[^\s/?#\"'<>\\`]*@",
+    "-----BEGIN",
+    ";base64,",
+    r"(?i:basic)(?:[ \t]|\\t){1,8}[\w.~+/=-]{8}",
+    r"-(?:[upaw]|-user)(?:[=\"']|\\[\"'tnr]|\s)",
+    r":(?:[56][0-9]{3}|\*):[^:\s]+:[^:\s]+:",
+)
+LONG_RUN: Final = re2.compile(r"[\w+/-]{60}")
+"""What every base64 blob has, in one line or in many."""
 
 
-_kind_of_short: Final = lru_cache(maxsize=4096)(_kind_of)
+def compiled(pattern: str) -> re2._Regexp:
+    """Compile a pattern in RE2's syntax, with memory enough for our long ones. Raises re2.error."""
+    options = re2.Options()
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    return re2.compile(pattern, options)
+
+
+class Secrets:
+    """All rules, compiled: the table's, and an operator's own names and forms."""
+
+    def __init__(self, names: Iterable[Name] = (), forms: Iterable[Form] = ()) -> None:
+        every = [*names, *NAMES]
+        self._names = [(each.kind, _whole(each.words)) for each in every]
+        sure = _anywhere("|".join(each.words for each in every))
+        hinted = rf"{_anywhere(HINTS)}[\w.-]*{_GAP}[=:,>|]{{1,3}}{_GAP}[\w+/=.~%-]{{12}}"
+        known = "|".join(_COUNT.sub(_relaxed, form.sign or form.pattern) for form in FORMS)
+        text = rf"{'|'.join(_CONTEXT)}|{sure}(?:[^a-z]|$)|{hinted}|{known}"
+        self.stems = rf"(?:{sure}|{_anywhere(HINTS)})"
+        self.in_text = compiled(text)
+        """Finds something in every text that holds a secret, and in few others; for blobs see LONG_RUN."""
+        self.in_frame = compiled(f'{text}|"(?:{"|".join(EVERYWHERE)})"')
+        """The same for a frame's JSON text, with the places."""
+        self.own_forms = [(form.what, compiled(form.pattern)) for form in forms]
+        self._kind_of_short = lru_cache(maxsize=4096)(self._kind_of_name)
+
+    def kind_of_name(self, name: str) -> str | None:
+        """Return what kind of secret a key, variable or header of this name holds; None for none."""
+        return self._kind_of_short(name) if len(name) <= _MAX_CACHED else self._kind_of_name(name)
+
+    def _kind_of_name(self, name: str) -> str | None:
+        words = _words(name)
+        if _ABOUT.search(words):
+            return None
+        return next((kind for kind, names in self._names if names.search(words)), None)
+
+
+def hints(name: str) -> bool:
+    """Tell whether a name may tell a secret, if the value looks random."""
+    return _hints_of_short(name) if len(name) <= _MAX_CACHED else False
+
+
+@lru_cache(maxsize=4096)
+def _hints_of_short(name: str) -> bool:
+    words = _words(name)
+    return bool(_HINTS.search(words)) and not (_NO_HINTS.search(words) or _ABOUT.search(words))
+
+
+def looks_random(value: str) -> bool:
+    """Tell whether a value is made by a machine: letters and digits in quick change, or only digits.
+
+    Of random text, 40 to 60 percent of the neighbours are of different classes (lower, upper, digit); of
+    words, of CamelCase and of names with a number behind them, less than 35.
+    """
+    if not _RANDOM.fullmatch(value):
+        return False
+    if value.isdigit():
+        return len(value) >= 14  # noqa: PLR2004 - more than a time in milliseconds has
+    changes = len(_CHANGE.findall(value))
+    return changes >= max(3, (0.2 if any(map(str.isdigit, value)) else 0.42) * len(value))
+
+
+def _words(name: str) -> str:
+    """Spell a name as its words: `X-Api-Key`, `xApiKey` and `X_API_KEY` as `x_api_key`."""
+    return _BOUNDARY.sub("_", _MARKED.sub("|", name) if "«" in name else name).lower()
+
+
+def _anywhere(words: str) -> str:
+    """Make of a pattern over words one that finds them in any spelling, and more."""
+    plain = words.replace("^", "").replace("$", "").replace("[a-z]*", "")
+    return f"(?i:{plain.replace('_', '[-_. ]{0,2}')})"
+
+
+def _whole(words: str) -> re.Pattern[str]:
+    """Compile a pattern over words so that it finds no part of one."""
+    return re.compile(f"(?:^|[^a-z])(?:{words})(?:$|[^a-z])")
+
+
+def _relaxed(count: re.Match[str]) -> str:
+    """Shorten a count, which only finds more: an automaton that counts far has many states."""
+    return f"{{{min(int(count[1]), 6)},}}"
+
+
+_ABOUT: Final = re.compile(f"(?:^|_)(?:(?:{ABOUT})$|(?:{PLAIN_TOKENS})_token(?![a-z]))")
+_HINTS: Final = _whole(HINTS)
+_NO_HINTS: Final = _whole(NO_HINTS)
+_RANDOM: Final = re.compile(r"[\w+/=.~%-]{12,512}", re.ASCII)
+_CHANGE: Final = re.compile(r"[a-z](?=[A-Z0-9])|[A-Z](?=[a-z0-9])|[0-9](?=[A-Za-z])")
