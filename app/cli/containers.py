@@ -1,4 +1,4 @@
-"""`flask containers`: register, edit, list, show and remove."""
+"""`flask containers`: register, edit, start, stop, list, show and remove."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cli import connection_actions
 from app.cli.container_options import described, given_values, preferred_of
+from app.cli.container_words import detail, line, say
 from app.cli.group import ConsoleGroup, json_option
 from app.extensions import db
-from app.protocol.states import ConnectionStatus, Protocol
-from app.queries import connections
+from app.protocol.states import ConnectionStatus, ContainerStatus, Protocol
 from app.queries import containers as queries
 from app.services import containers as services
 from app.services.actor import COMMAND_LINE
-from app.services.configurations import ConfigurationValues
 from app.services.containers import ContainerValues
 
 if TYPE_CHECKING:
-    from app.models import Container
     from app.queries.containers import ContainerRow
 
 PAGE = 500
@@ -30,7 +29,10 @@ PROTOCOLS = tuple(each.value for each in Protocol)
 
 @click.group(cls=ConsoleGroup)
 def containers() -> None:
-    """Register, edit, list, show and remove containers."""
+    """Register, edit, list, show and remove containers; ask something of their connections."""
+
+
+connection_actions.add_to(containers)
 
 
 @containers.command()
@@ -46,7 +48,7 @@ def add(*, name: str, url: str, as_json: bool, **options: Any) -> None:
     values = ContainerValues(name=name, endpoint_url=url, **given)
     container = services.register(db.session(), values, COMMAND_LINE)
     db.session.commit()
-    _print(_detail(container), f"Registered {container.name} ({container.id}).", as_json=as_json)
+    say(detail(container), f"Registered {container.name} ({container.id}).", as_json=as_json)
 
 
 @containers.command()
@@ -61,7 +63,33 @@ def edit(*, container: str, as_json: bool, **options: Any) -> None:
     values = replace(ContainerValues.of(found), **given_values(options))
     services.update(db.session(), found, values, COMMAND_LINE)
     db.session.commit()
-    _print(_detail(found), f"Changed {found.name}.", as_json=as_json)
+    say(detail(found), f"Changed {found.name}.", as_json=as_json)
+
+
+@containers.command()
+@click.argument("container")
+@click.option("--reason", required=True, help="Why, for those who read the history.")
+@json_option
+def stop(*, container: str, reason: str, as_json: bool) -> None:
+    """Say that a CONTAINER, by name or id, is stopped: its connection ends, and it is not dialled."""
+    _set_status(container, ContainerStatus.STOPPED, reason, as_json=as_json)
+
+
+@containers.command()
+@click.argument("container")
+@click.option("--reason", required=True, help="Why, for those who read the history.")
+@json_option
+def start(*, container: str, reason: str, as_json: bool) -> None:
+    """Say that a CONTAINER, by name or id, runs (again): it is dialled."""
+    _set_status(container, ContainerStatus.RUNNING, reason, as_json=as_json)
+
+
+def _set_status(container: str, status: ContainerStatus, reason: str, *, as_json: bool) -> None:
+    found = queries.get(db.session(), container)
+    values = replace(ContainerValues.of(found), status=status)
+    services.update(db.session(), found, values, COMMAND_LINE, reason)
+    db.session.commit()
+    say(detail(found), f"{found.name} is {status}.", as_json=as_json)
 
 
 @containers.command("list")
@@ -77,10 +105,8 @@ def list_(*, search: str, protocol: str | None, status: str | None, as_json: boo
     while after is not None:
         page = queries.page(db.session(), narrowed, after=after, limit=PAGE)
         rows, after = rows + page.rows, page.after
-    lines = [
-        f"{row.name:30} {row.protocol_type:4} {row.status or 'never':12} {row.endpoint_url}" for row in rows
-    ]
-    _print([row._asdict() for row in rows], "\n".join(lines) or "No containers.", as_json=as_json)
+    lines = [line(row) for row in rows]
+    say([row._asdict() for row in rows], "\n".join(lines) or "No containers.", as_json=as_json)
 
 
 @containers.command()
@@ -88,8 +114,8 @@ def list_(*, search: str, protocol: str | None, status: str | None, as_json: boo
 @json_option
 def show(*, container: str, as_json: bool) -> None:
     """Show a CONTAINER, by name or id: session, connections, configuration."""
-    found = _detail(queries.get(db.session(), container))
-    _print(found, json.dumps(found, indent=2, default=str), as_json=as_json)
+    found = detail(queries.get(db.session(), container))
+    say(found, json.dumps(found, indent=2, default=str), as_json=as_json)
 
 
 @containers.command()
@@ -102,25 +128,4 @@ def remove(*, container: str, reason: str, as_json: bool) -> None:
     name, container_id = found.name, found.id
     services.remove(db.session(), found, COMMAND_LINE, reason)
     db.session.commit()
-    _print({"removed": name, "id": container_id}, f"Removed {name}.", as_json=as_json)
-
-
-def _detail(container: Container) -> dict[str, Any]:
-    row = queries.row(db.session(), container.id)
-    latest = connections.of_container(db.session(), container.id, limit=5)
-    return {
-        **(row._asdict() if row else {}),
-        "preferred_protocol": container.preferred_protocol,
-        "acp_path": container.acp_path,
-        "credential": container.credential,
-        "fallback_enabled": container.session.fallback_enabled,
-        "configuration": ConfigurationValues.of(container.configuration).as_dict(),
-        "connections": [
-            {"id": each.id, "status": each.status, "version": each.version, "transport": each.transport}
-            for each in latest
-        ],
-    }
-
-
-def _print(value: Any, text: str, *, as_json: bool) -> None:
-    click.echo(json.dumps(value, default=str) if as_json else text)
+    say({"removed": name, "id": container_id}, f"Removed {name}.", as_json=as_json)

@@ -15,7 +15,16 @@ from markupsafe import Markup
 from app.errors import NotFound
 from app.extensions import db
 from app.protocol.states import Protocol
-from app.queries import acp_sessions, connections, containers, messages, protocol_migrations
+from app.queries import (
+    acp_sessions,
+    connection_actions,
+    connections,
+    containers,
+    messages,
+    protocol_migrations,
+    waiting,
+)
+from app.services.connection_actions import obstacles
 
 if TYPE_CHECKING:
     import uuid
@@ -73,6 +82,26 @@ def _container_state(session: Session, container_id: uuid.UUID) -> Mapping[str, 
 
 def _container_connections(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
     return {"container_id": container_id, "connections": connections.of_container(session, container_id)}
+
+
+def _container_waiting(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    active = connections.active(session, container_id)
+    found = waiting.of_connection(session, active.id) if active is not None else []
+    return {"subject_id": container_id, "waiting": found}
+
+
+def _connection_waiting(session: Session, connection_id: uuid.UUID) -> Mapping[str, Any]:
+    return {"subject_id": connection_id, "waiting": waiting.of_connection(session, connection_id)}
+
+
+def _connection_actions(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    return {
+        "container": container,
+        "obstacles": obstacles(session, container),
+        "hold": connection_actions.hold_of(session, container_id),
+        "actions": connection_actions.of_container(session, container_id),
+    }
 
 
 def _migration_actions(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
@@ -146,10 +175,13 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "container_counts": Fragment("containers/_counts.html", _container_counts),
     "container_state": Fragment("containers/_state.html", _container_state),
     "container_connections": Fragment("connections/_table.html", _container_connections),
+    "container_waiting": Fragment("messages/_waiting.html", _container_waiting),
+    "connection_actions": Fragment("connection_actions/_actions.html", _connection_actions),
     "migration_actions": Fragment("protocol_migrations/_actions.html", _migration_actions),
     "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
     "migrations": Fragment("protocol_migrations/_table.html", _migrations),
     "connection_state": Fragment("connections/_state.html", _connection_state),
+    "connection_waiting": Fragment("messages/_waiting.html", _connection_waiting),
     "connection_transitions": Fragment("connections/_transitions.html", _connection_transitions),
     "message_pair": Fragment("messages/_pair.html", _message_pair),
     "message_around": Fragment("messages/_around.html", _message_around),

@@ -35,6 +35,8 @@ class Timeline(Channel):
 
     _read_records: ClassVar[Callable[..., Sequence[AcpMessage]]]
     _fragments: ClassVar[Sequence[str]]
+    _made_of_records: ClassVar[Sequence[str]]
+    """Fragments that may change with every record, too."""
     _noun: ClassVar[str]
 
     def _read(self, **bounds: Any) -> Sequence[AcpMessage]:
@@ -64,7 +66,7 @@ class Timeline(Channel):
         records = self._after(self._cursor)
         if records.rows:
             self._cursor = records.rows[0].id
-        return [*facts, records]
+        return [*facts, *self._changed(self._subjects(self._made_of_records)), records]
 
     def missed(self, place: Place, *, first: bool) -> list[News]:
         facts = super().missed(place, first=first)
@@ -82,7 +84,10 @@ class Timeline(Channel):
         return Records(lines("message_rows", found), whole)
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
-        return [(name, {f"{self._noun}_id": self._subject_id}) for name in self._fragments]
+        return self._subjects((*self._fragments, *self._made_of_records))
+
+    def _subjects(self, names: Sequence[str]) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [(name, {f"{self._noun}_id": self._subject_id}) for name in names]
 
 
 def lines(name: str, records: Sequence[AcpMessage]) -> Sequence[Line]:
@@ -95,7 +100,14 @@ class ContainerTimeline(Timeline):
 
     _read_records = staticmethod(messages.of_container)
     _noun = "container"
-    _fragments = ("container_state", "container_connections", "migration_actions", "migration_history")
+    _fragments = (
+        "container_state",
+        "connection_actions",
+        "container_connections",
+        "migration_actions",
+        "migration_history",
+    )
+    _made_of_records = ("container_waiting",)
 
     def __init__(self, container_id: uuid.UUID) -> None:
         super().__init__(container_id, container_id)
@@ -107,6 +119,7 @@ class ConnectionTimeline(Timeline):
     _read_records = staticmethod(messages.of_connection)
     _noun = "connection"
     _fragments = ("connection_state", "connection_transitions")
+    _made_of_records = ("connection_waiting",)
 
     def __init__(self, connection_id: uuid.UUID) -> None:
         connection = connections.get(db.session(), connection_id)

@@ -6,12 +6,13 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import DateTime, case, func, or_, select, true
+from sqlalchemy import DateTime, and_, case, func, or_, select, true
 from sqlalchemy.orm import joinedload
 
 from app.errors import NotFound
-from app.models import AcpConnection, Container, ContainerSession
+from app.models import AcpConnection, ConnectionAction, Container, ContainerSession
 from app.protocol.states import ConnectionStatus
+from app.queries import connection_actions, waiting
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -53,6 +54,14 @@ class ContainerRow(NamedTuple):
     error: str | None
     silent_since: dt.datetime | None
     """As AcpConnection.silent_since."""
+    held_by: str | None
+    """Who asked for it to stay disconnected, since when and why."""
+    held_since: dt.datetime | None
+    held_reason: str | None
+    waiting_for: str | None
+    """The method of the agent's oldest request that waits for a caller, the caller's name, since when."""
+    waiting_caller: str | None
+    waiting_since: dt.datetime | None
 
 
 class Page(NamedTuple):
@@ -129,7 +138,7 @@ def _rows(narrowed: ContainerFilter) -> Select[Any]:
         .correlate(Container)
         .lateral("current")
     )
-    facts = current.c.metadata
+    facts, asked = current.c.metadata, waiting.oldest(current)
     statement = (
         select(
             Container.id,
@@ -154,10 +163,20 @@ def _rows(narrowed: ContainerFilter) -> Select[Any]:
                     facts["silent_since"].astext.cast(DateTime(timezone=True)),
                 )
             ),
+            ConnectionAction.requested_by,
+            ConnectionAction.requested_at,
+            ConnectionAction.reason,
+            asked.c.method,
+            asked.c.caller,
+            asked.c.timestamp,
         )
         .select_from(Container)
         .join(ContainerSession, ContainerSession.container_id == Container.id)
         .outerjoin(current, true())
+        .outerjoin(asked, true())
+        .outerjoin(
+            ConnectionAction, and_(ConnectionAction.container_id == Container.id, connection_actions.HOLDS)
+        )
     )
     return _narrow(statement, narrowed, current.c.status)
 

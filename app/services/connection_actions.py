@@ -33,23 +33,25 @@ MIGRATING: Final = "a protocol migration of this container is under way; wait fo
 HELD: Final = "the container is held disconnected already"
 
 
-def obstacle(session: Session, container: Container, kind: ActionKind) -> str | None:
-    """Say why an action cannot be asked for now, None if it can: what buttons and the service go by.
+def obstacles(session: Session, container: Container) -> Mapping[ActionKind, str | None]:
+    """Say for each action why it cannot be asked for now, None if it can: the buttons and `request` go by it.
 
     A first dial that has not succeeded yet is no obstacle, for it may never: it waits while the container is
     held disconnected.
     """
     if container.status != ContainerStatus.RUNNING:
-        return STOPPED
+        return dict.fromkeys(ActionKind, STOPPED)
     migration = protocol_migrations.open_of(session, container.id)
     if migration is not None and not migration.interruptible:
-        return MIGRATING
+        return dict.fromkeys(ActionKind, MIGRATING)
     pending = stored.pending(session, container.id)
-    if any(each.open and each.kind == kind for each in pending):
-        return f"a {kind} of this container is under way already"
-    if kind is ActionKind.DISCONNECT and any(each.holds for each in pending):
-        return HELD
-    return None
+    found: dict[ActionKind, str | None] = dict.fromkeys(ActionKind)
+    if any(each.holds for each in pending):
+        found[ActionKind.DISCONNECT] = HELD
+    for each in pending:
+        if each.open:
+            found[ActionKind(each.kind)] = f"a {each.kind} of this container is under way already"
+    return found
 
 
 def request(
@@ -62,14 +64,14 @@ def request(
 
     Raises:
         Invalid: there is no such action, or no reason.
-        Conflict: the container's state does not allow it now; see `obstacle`.
+        Conflict: the container's state does not allow it now; see `obstacles`.
     """
     if kind not in list(ActionKind):
         raise Invalid("kind", f"{kind!r} is not an action; choose from reconnect, disconnect, probe")
     if not reason.strip():
         raise Invalid("reason", "say why, for those who read the history")
     one_at_a_time(session, container)
-    if problem := obstacle(session, container, ActionKind(kind)):
+    if problem := obstacles(session, container)[ActionKind(kind)]:
         raise Conflict(problem)
     if kind == ActionKind.RECONNECT:
         release(session, container)

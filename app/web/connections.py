@@ -8,6 +8,7 @@ from flask import Blueprint, render_template
 
 from app.access import permission
 from app.extensions import db
+from app.protocol.states import Direction
 from app.queries import connections as queries
 from app.queries import messages
 from app.web.timeline import Timeline
@@ -24,10 +25,11 @@ bp = Blueprint("connections", __name__, url_prefix="/connections")
 @permission("read")
 def show(connection_id: uuid.UUID) -> ResponseReturnValue:
     connection = queries.get(db.session(), connection_id)
+    unanswered = messages.unanswered(db.session(), connection.id)
     return render_template(
         "connections/show.html",
         connection=connection,
-        unanswered=messages.unanswered(db.session(), connection.id),
+        unanswered=[each for each in unanswered if each.direction == Direction.OUTBOUND],
         timeline=Timeline.of_connection(connection.id),
     )
 

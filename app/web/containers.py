@@ -12,6 +12,7 @@ from app.extensions import db, htmx
 from app.queries import containers as queries
 from app.services import containers
 from app.web.configurations import form_for
+from app.web.forms.connection_action import ActionForm
 from app.web.forms.container import ContainerForm, FilterForm, RemovalForm
 from app.web.forms.errors import report
 from app.web.forms.prompt import PromptForm
@@ -64,6 +65,7 @@ def show(container_id: uuid.UUID) -> ResponseReturnValue:
         container=container,
         timeline=Timeline.of_container(container.id),
         configuration=form_for(container),
+        action=ActionForm(),
         migration=MigrationForm(),
         prompt=PromptForm(),
     )

@@ -14,6 +14,7 @@ from app.queries import containers
 from app.queries import protocol_migrations as queries
 from app.services import protocol_migrations
 from app.web.failures import tell
+from app.web.forms.errors import tell_problems
 from app.web.forms.protocol_migration import MigrationForm, RollbackForm
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ def roll_back(migration_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _refuse(form: FlaskForm, container_id: uuid.UUID) -> ResponseReturnValue:
-    for name, problems in form.errors.items():
-        flash(f"{name}: {' '.join(problems)}", "danger")
+    tell_problems(form)
     return _back(container_id)
 
 

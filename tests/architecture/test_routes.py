@@ -42,6 +42,7 @@ ROUTES = {
     "containers.new": ADMINS,
     "containers.edit": ADMINS,
     "containers.remove": ADMINS,
+    "connection_actions.create": OPERATORS,
     "connections.show": READERS,
     "connections.older_messages": READERS,
     "audit.index": READERS,

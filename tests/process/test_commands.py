@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from app.models import AuditEvent, CallerToken, User
 from app.protocol.states import MigrationPhase, Protocol
+from app.queries import connection_actions as actions
 from app.queries import containers
 from app.queries import protocol_migrations as queries
-from app.services import connections, protocol_migrations, tokens
-from tests.support.commands import ADD, PASSWORD, as_json, run
+from app.services import connection_actions, connections, protocol_migrations, tokens
+from tests.support.commands import ADD, PASSWORD, as_json, assert_told, run
 
 if TYPE_CHECKING:
     from flask.testing import FlaskCliRunner
@@ -72,6 +74,36 @@ def test_a_protocol_migration_is_started_rolled_back_and_listed(
     assert [each["id"] for each in listed] == [back["id"], started["id"]]
     assert as_json(runner, "protocol-migrations", "list") == listed
     assert "http → acp" in run(runner, "protocol-migrations", "list").stdout
+
+
+def test_a_connections_action_is_requested_and_shown(runner: FlaskCliRunner, session: Session) -> None:
+    run(runner, *ADD)
+    asked = as_json(runner, "containers", "probe", "web-1", "--reason", "slow?")
+    assert (asked["kind"], asked["reason"], asked["requested_by"]) == ("probe", "slow?", "command line")
+    again = runner.invoke(args=["containers", "probe", "web-1", "--reason", "slow?"])
+    assert_told(again, "a probe of this container is under way already")
+    waited = runner.invoke(args=["containers", "disconnect", "web-1", "--reason", "r", "--wait", "0"])
+    assert (waited.exit_code, waited.stdout) == (2, "disconnect: requested, waiting for a gateway\n")
+    action = actions.get(session, uuid.UUID(asked["id"]))
+    connection_actions.finish(session, action, success=False, outcome="it is frozen")
+    session.commit()
+    shown = as_json(runner, "containers", "show", "web-1")
+    assert [each["outcome"] for each in shown["actions"]] == [None, "it is frozen"]
+    assert (shown["held_by"], shown["held_reason"], shown["waiting"]) == ("command line", "r", [])
+    assert "held disconnected by command line: r" in run(runner, "containers", "list").stdout
+    assert_told(runner.invoke(args=["containers", "probe", "web-1", "--reason", " "]), "say why")
+
+
+def test_a_container_is_stopped_and_started(runner: FlaskCliRunner, session: Session) -> None:
+    run(runner, *ADD)
+    stopped = as_json(runner, "containers", "stop", "web-1", "--reason", "it moves")
+    assert stopped["container_status"] == "stopped"
+    event = session.scalars(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
+    assert event is not None
+    assert (event.action, event.reason) == ("container changed", "it moves")
+    refused = runner.invoke(args=["containers", "reconnect", "web-1", "--reason", "r"])
+    assert_told(refused, "the container is stopped; start it first")
+    assert run(runner, "containers", "start", "web-1", "--reason", "moved").stdout == "web-1 is running.\n"
 
 
 def complete(session: Session) -> None:

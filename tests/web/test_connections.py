@@ -13,11 +13,18 @@ if TYPE_CHECKING:
 def test_the_page_shows_states_agent_capabilities_and_what_waits(sign_in: SignIn, world: World) -> None:
     connection = world.connected(world.container())
     connections.move(world.session, connection, ConnectionStatus.ERROR, "lost by the network (1006)")
-    asked = world.record(connection, {"id": 1}, rpc_kind="request", method="session/prompt", rpc_id="1")
+    asked = world.record(
+        connection,
+        {"id": 1},
+        direction="outbound",
+        rpc_kind="request",
+        method="session/prompt",
+        rpc_id="1",
+    )
     page = sign_in("viewer").get(f"/connections/{connection.id}").text
     for words in ("lost by the network (1006)", "handshake completed", "Demo agent", "loadSession"):
         assert words in page
-    assert "Waiting for an answer" in page
+    assert "Waiting for the agent" in page
     assert str(asked.id) in page
 
 

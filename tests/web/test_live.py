@@ -23,7 +23,7 @@ from app.live.viewer import Viewer
 from app.models import new_id
 from app.models.access import user_role
 from app.queries import containers as stored
-from app.services import connections, containers
+from app.services import connection_actions, connections, containers
 from tests.web.conftest import TEST
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def test_no_partial_brings_its_own_envelope(
         "message_pair": {"message_id": record.id},
         "message_around": {"message_id": record.id},
         "connection_state": of_connection,
+        "connection_waiting": of_connection,
         "connection_transitions": of_connection,
     }
     with app.test_request_context():
@@ -177,6 +178,30 @@ def test_a_record_and_a_state_arrive(world: World, open_page: Open, connection: 
         connections.note(world.session, connection, latency_ms=float(record.id.int % 97) + 0.25)
         world.session.commit()
         hear(socket, f"{record.id.int % 97}.")
+
+
+def test_what_waits_for_a_caller_comes_and_goes_with_its_records(
+    world: World, open_page: Open, connection: AcpConnection
+) -> None:
+    for path in (f"/live/containers/{connection.container_id}", f"/live/connections/{connection.id}"):
+        socket = open_page(path)
+        hear(socket, "caught_up")
+        asked = world.record(connection, {"id": 3}, rpc_kind="request", method="session/request_permission")
+        ring(world, connection)
+        assert str(asked.id) in hear(socket, "Waiting for a caller")
+        world.record(connection, {"id": 3}, direction="outbound", rpc_kind="response", reply_to=asked.id)
+        ring(world, connection)
+        assert "Waiting" not in hear(socket, 'id="waiting-of-')
+
+
+def test_the_outcome_of_an_action_arrives(world: World, open_page: Open, container: Container) -> None:
+    socket = open_page(f"/live/containers/{container.id}")
+    action = connection_actions.request(world.session, container, "probe", reason="slow?", actor=TEST)
+    world.session.commit()
+    hear(socket, "waiting for a gateway")
+    connection_actions.finish(world.session, action, success=True, outcome="it answered in 0.7 ms")
+    world.session.commit()
+    hear(socket, "it answered in 0.7 ms")
 
 
 def test_each_browser_is_brought_up_to_date_from_where_it_was(

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from app.errors import ConsoleError
 
 
+def tell_problems(form: FlaskForm) -> None:
+    """Show what is wrong with a form above the next page, for a form that stands on another's."""
+    for name, problems in form.errors.items():
+        flash(f"{name}: {' '.join(problems)}", "danger")
+
+
 def report(error: ConsoleError, form: FlaskForm) -> None:
     """Put an error below the field that it names, or above the form."""
     if isinstance(error, Invalid) and error.field in form:

@@ -42,7 +42,10 @@ def line_field(
     checks = [Length(max=length), no_control_characters]
     if required:
         checks.insert(0, DataRequired())
-    return StringField(label, checks, filters=[stripped], description=hint, render_kw=attributes or None)
+    identifier = attributes.pop("id", None)  # where a page has several of one name
+    return StringField(
+        label, checks, id=identifier, filters=[stripped], description=hint, render_kw=attributes or None
+    )
 
 
 def reason_field(
