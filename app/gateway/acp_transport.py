@@ -44,7 +44,6 @@ class AcpTransport:
 
     def __init__(self, socket: WebSocket, response: Response, url: str) -> None:
         self._socket = socket
-        self.ended: Ended | None = None
         headers = dict(response.headers.raw_items())
         self.peer_id: str | None = _opaque(headers, CONNECTION_ID_HEADER)
         self.opened: dict[str, object] = {
@@ -54,14 +53,18 @@ class AcpTransport:
             "headers": redact_headers(headers),
         }
 
-    async def frames(self) -> AsyncIterator[str]:
-        """Yield text frames; binary ones are ignored (wire.md)."""
-        async for text in self._socket.texts():
-            yield text
-        self.ended = _ended(self._socket.closed)
+    @property
+    def ended(self) -> Ended | None:
+        return _ended(self._socket.closed) if self._socket.lost.done() else None
 
-    async def send(self, text: str, message_id: uuid.UUID) -> None:  # noqa: ARG002 - the interface's
+    def frames(self) -> AsyncIterator[str]:
+        """Yield text frames; binary ones are ignored (wire.md)."""
+        return self._socket.texts()
+
+    def send(self, text: str, message_id: uuid.UUID) -> None:  # noqa: ARG002 - the interface's
         self._socket.send(text)
+
+    async def drained(self) -> None:
         await self._socket.drained()
 
     async def ping(self) -> float:

@@ -89,6 +89,8 @@ class Channel:
         What is not a request passes the gate, so that open requests can be answered, cancelled and drained.
         """
         await self._recorder.ready()
+        if self.link is not None:
+            await self.link.drained()
         if not self.gate.is_set() and parse(text).kind is RpcKind.REQUEST:
             await self.gate.wait()
         self.record(self.mux.from_caller(key, text))

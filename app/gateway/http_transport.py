@@ -63,11 +63,14 @@ class HttpTransport:
             yield item
         self.ended = item
 
-    async def send(self, text: str, message_id: uuid.UUID) -> None:
+    def send(self, text: str, message_id: uuid.UUID) -> None:
         """Start a POST; its answer comes out of `frames`."""
         post = asyncio.create_task(self._post(text, message_id))
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)
+
+    async def drained(self) -> None:
+        """Return at once: each request has a connection of its own, or waits for one."""
 
     async def _post(self, text: str, message_id: uuid.UUID) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A link: one open transport with its pumps, its keep-alive and the records it is booked under."""
+"""A link: one open transport with its pump, its keep-alive and the records it is booked under."""
 
 from __future__ import annotations
 
@@ -58,11 +58,9 @@ class Link:
         self.lost: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._channel = channel
         self._mux: Multiplexer = new_multiplexer()
-        self._outbox: asyncio.Queue[tuple[str, uuid.UUID]] = asyncio.Queue()
         self._waiting: dict[uuid.UUID, asyncio.Future[Message]] = {}
-        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
-        for pump in self._tasks:
-            pump.add_done_callback(self._ended)
+        self._pump = asyncio.create_task(self._read())
+        self._pump.add_done_callback(self._ended)
 
     @property
     def protocol(self) -> Protocol:
@@ -130,8 +128,12 @@ class Link:
             waiting.set_result(message)
 
     def put(self, text: str, message_id: uuid.UUID) -> None:
-        """Send a text, in order, as soon as the socket takes it."""
-        self._outbox.put_nowait((text, message_id))
+        """Send a text, in order, as soon as the socket takes it; see `drained`."""
+        self.transport.send(text, message_id)
+
+    async def drained(self) -> None:
+        """Wait while the container takes too little of what is sent: back-pressure for the callers."""
+        await self.transport.drained()
 
     async def health(self, seconds: float | None) -> float:
         """Ask the agent for a sign of life; return the round trip in milliseconds. Raises TimeoutError.
@@ -174,10 +176,9 @@ class Link:
             self.lost.set_result(ended)
 
     async def _finish(self, ended: Ended) -> None:
-        """Record the end once, and stop the pumps."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Record the end once, and stop the pump."""
+        self._pump.cancel()
+        await asyncio.gather(self._pump, return_exceptions=True)
         direction = Direction.OUTBOUND if ended.by == "us" else Direction.INBOUND
         payload = {"code": ended.code, "reason": ended.reason, "by": ended.by}
         note = self._mux.note(MessageType.DISCONNECT, direction, payload)
@@ -195,14 +196,9 @@ class Link:
         if not self.lost.done():
             self.lost.set_result(self.transport.ended or Ended("the stream ended", "network"))
 
-    async def _write(self) -> None:
-        while True:
-            text, message_id = await self._outbox.get()
-            await self.transport.send(text, message_id)
-
     def _ended(self, pump: asyncio.Task[None]) -> None:
-        """Give the link up if a pump failed: what it was to carry would otherwise wait for nothing."""
+        """Give the link up if the pump failed: what it was to carry would otherwise wait for nothing."""
         error = None if pump.cancelled() else pump.exception()
         if error is not None:
-            log.error("A pump of a link failed", exc_info=error)
+            log.error("The pump of a link failed", exc_info=error)
             self.lose(Ended(f"the gateway made a mistake: {type(error).__name__}; it is in its log", "us"))

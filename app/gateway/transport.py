@@ -39,13 +39,18 @@ class Transport(Protocol):
     peer_id: str | None
     opened: dict[str, object]
     """What is recorded of the opening: address, status, headers. Redacted."""
-    ended: Ended | None
+
+    @property
+    def ended(self) -> Ended | None: ...
 
     def frames(self) -> AsyncIterator[str | Failed]:
         """Yield what the container sends, until the transport ends."""
 
-    async def send(self, text: str, message_id: uuid.UUID) -> None:
+    def send(self, text: str, message_id: uuid.UUID) -> None:
         """Send a text; one for which there is no way any more is dropped, for `frames` tells of the end."""
+
+    async def drained(self) -> None:
+        """Wait while the container takes too little of what is sent."""
 
     async def ping(self) -> float:
         """Prove that the transport is alive; return the round trip in seconds. Raises TimeoutError."""

@@ -74,8 +74,10 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def closed(self) -> ConnectionClosed:
-        """How the connection ended. To be asked once `lost` is done."""
-        return self.protocol.close_exc
+        """How the connection ended, and what the system said of it. To be asked once `lost` is done."""
+        closed = self.protocol.close_exc
+        closed.__cause__ = self.error or closed.__cause__
+        return closed
 
     async def texts(self) -> AsyncIterator[str]:
         """Yield messages in order, to one taker, until the connection has ended."""
@@ -96,11 +98,12 @@ class WebSocket(asyncio.Protocol):
         """Send a text, after those that the socket has not taken yet; after a close it is dropped."""
         if self.protocol.state is not OPEN:
             return
+        data = text.encode(errors="replace")  # whoever delivers must not fail over what a stranger wrote
         if self.protocol.extensions:
-            self.protocol.send_text(text.encode())
+            self.protocol.send_text(data)
             self.flush()
         else:
-            self.transport.write(framing.text_frame(text.encode(), masked=self._client))
+            self.transport.write(framing.text_frame(data, masked=self._client))
 
     async def drained(self) -> None:
         """Wait while the peer takes too little of what is sent, or until the connection is lost."""

@@ -19,6 +19,7 @@ from app.config_values import Bind
 from app.gateway.acp_transport import open_acp
 from app.gateway.address import Address
 from app.gateway.websocket import INBOX_CHARACTERS, LARGEST_FRAME, WebSocket
+from app.models import new_id
 from app.protocol.endpoints import parse_endpoint
 from tests.support.waiting import PATIENCE
 
@@ -61,7 +62,7 @@ def test_texts_of_every_size_come_back_in_order(*, compression: bool) -> None:
 
     async def talk(transport: AcpTransport) -> list[str]:
         for text in texts:
-            transport._socket.send(text)
+            transport.send(text, new_id())
         frames = transport.frames()
         return [str(await anext(frames)) for _ in texts]
 
@@ -86,7 +87,7 @@ def test_fragments_pings_and_binary_messages_between_texts() -> None:
 
 def test_a_ping_is_answered_while_nobody_takes_the_texts() -> None:
     async def talk(transport: AcpTransport) -> float:
-        transport._socket.send("unread")
+        transport.send("unread", new_id())
         return await transport.ping()
 
     assert _meet(_echo, talk, compression=False) > 0
@@ -115,6 +116,29 @@ def test_who_floods_us_is_held_back() -> None:
     held, taken = _meet(handler, talk, compression=False)
     assert held * len(text) <= INBOX_CHARACTERS + 512 * 1024  # what one read of the socket may bring besides
     assert taken == flood
+
+
+def test_who_does_not_read_is_waited_for() -> None:
+    reading = asyncio.Event()
+    heard: list[int] = []
+    text, number = "x" * 1_000_000, 30  # more than the sockets of both sides hold
+
+    async def handler(socket: ServerConnection) -> None:
+        await reading.wait()
+        heard.extend([len(data) async for data in socket])
+
+    async def talk(transport: AcpTransport) -> bool:
+        for _ in range(number):
+            transport.send(text, new_id())
+        waiting = asyncio.create_task(transport.drained())
+        await asyncio.wait({waiting}, timeout=0.2)
+        waited = not waiting.done()
+        reading.set()
+        await waiting
+        return waited
+
+    assert _meet(handler, talk, compression=False)
+    assert heard == [len(text)] * number
 
 
 class _Wire(asyncio.Transport):
