@@ -12,16 +12,19 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from app import config_values as read
 from app.config_values import SECRET_KEY_LENGTH, Bind, Network
 from app.errors import BadSetting
+from app.protocol.policy import EndpointPolicy, OwnService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = ["Bind", "Network", "Settings", "Variable", "variables"]
 
+DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
 LOOPBACK: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 T = TypeVar("T")
@@ -81,6 +84,18 @@ class Settings:
     )
     allowed_networks: tuple[Network, ...] = _variable(
         "CONSOLE_ALLOWED_NETWORKS", read.networks, LOOPBACK, "Networks in which containers may be dialled."
+    )
+    allowed_hosts: tuple[str, ...] = _variable(
+        "CONSOLE_ALLOWED_HOSTS",
+        read.hosts,
+        (),
+        "Names that containers may be dialled by, each with all names below it. Without it, any name.",
+    )
+    allowed_ports: tuple[range, ...] = _variable(
+        "CONSOLE_ALLOWED_PORTS",
+        read.ports,
+        (),
+        "Ports that containers may be dialled at. Without it, any but the console's own.",
     )
     trusted_networks: tuple[Network, ...] = _variable(
         "CONSOLE_TRUSTED_NETWORKS",
@@ -172,6 +187,25 @@ class Settings:
                 except ValueError as error:
                     raise BadSetting(variable.name, str(error)) from error
         return cls(**values)
+
+    def endpoint_policy(self) -> EndpointPolicy:
+        """Give what these settings say of containers' addresses; the console's own are never dialled."""
+        gateway = urlsplit(self.gateway_url)
+        own = [
+            OwnService("its pages", self.bind.host, self.bind.port),
+            OwnService("its gateway", self.gateway_bind.host, self.gateway_bind.port),
+            OwnService("its gateway", gateway.hostname or "", gateway.port or DEFAULT_PORTS[gateway.scheme]),
+        ]
+        if self.database_url is not None:
+            listeners = read.database_listeners(self.database_url)
+            own += [OwnService("its database", each.host, each.port) for each in listeners]
+        return EndpointPolicy(
+            networks=self.allowed_networks,
+            trusted=self.trusted_networks,
+            hosts=self.allowed_hosts,
+            ports=self.allowed_ports,
+            own=tuple(dict.fromkeys(own)),
+        )
 
     def require_secret_key(self) -> str:
         """Give the key that signs sessions: the one set, else one that is made once and kept in data_dir.

@@ -20,6 +20,9 @@ Network = IPv4Network | IPv6Network
 SECRET_KEY_LENGTH: Final = 32
 """Characters; of an URL-safe alphabet these are 192 bits, more than the session signature's 160 (SHA-1)."""
 
+LAST_PORT: Final = 65535
+POSTGRESQL_PORT: Final = 5432
+
 
 @dataclass(frozen=True, slots=True)
 class Bind:
@@ -49,9 +52,23 @@ def database_url(text: str) -> str:
     return text
 
 
+def database_listeners(url: str) -> list[Bind]:
+    """Give where a database is reached by TCP: none for Unix sockets (libpq, Connection Strings)."""
+    given = conninfo_to_dict(url)
+    addresses = str(given.get("hostaddr") or given.get("host") or "").split(",")
+    numbers = str(given.get("port") or POSTGRESQL_PORT).split(",")
+    if len(numbers) < len(addresses):
+        numbers *= len(addresses)
+    return [
+        Bind(host, int(port or POSTGRESQL_PORT))
+        for host, port in zip(addresses, numbers, strict=False)
+        if host and not host.startswith(("/", "@"))
+    ]
+
+
 def bind(text: str) -> Bind:
     matched = re.fullmatch(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\s\[\]:/]+)):(?P<port>\d{1,5})", text)
-    if matched is None or not 1 <= int(matched["port"]) <= 65535:  # noqa: PLR2004 — the last TCP port
+    if matched is None or not 1 <= int(matched["port"]) <= LAST_PORT:
         raise ValueError(f"{text!r} is not host:port or [IPv6 address]:port with a port from 1 to 65535")
     return Bind(matched["v6"] or matched["host"], int(matched["port"]))
 
@@ -74,6 +91,28 @@ def networks(text: str) -> tuple[Network, ...]:
         return tuple(ip_network(part) for part in _parts(text))
     except ValueError as error:
         raise ValueError(f"{error}; write networks as 10.0.0.0/8, fd00::/8 with commas between") from error
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    names = tuple(part.lower().strip("[]").removeprefix("*").strip(".") for part in _parts(text))
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|[0-9a-f:.]+", name):
+            raise ValueError(
+                f"{name!r} is neither a host name nor an address; write agents.internal,127.0.0.1"
+            )
+    return names
+
+
+def ports(text: str) -> tuple[range, ...]:
+    return tuple(_port_range(part) for part in _parts(text))
+
+
+def _port_range(text: str) -> range:
+    matched = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text)
+    first, last = (int(matched[1]), int(matched[2] or matched[1])) if matched else (0, 0)
+    if not 1 <= first <= last <= LAST_PORT:
+        raise ValueError(f"{text!r} is no port and no range of them; write 443,8000-8999")
+    return range(first, last + 1)
 
 
 def credential_names(text: str) -> frozenset[str]:

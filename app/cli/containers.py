@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+from flask import current_app
 
 from app.cli import connection_actions
 from app.cli.container_options import described, given_values, preferred_of
@@ -20,6 +21,7 @@ from app.services.actor import COMMAND_LINE
 from app.services.containers import ContainerValues
 
 if TYPE_CHECKING:
+    from app.protocol.policy import EndpointPolicy
     from app.queries.containers import ContainerRow
 
 PAGE = 500
@@ -46,7 +48,7 @@ def add(*, name: str, url: str, as_json: bool, **options: Any) -> None:
     supported = given.setdefault("supported_protocols", (Protocol.HTTP,))
     given.setdefault("preferred_protocol", preferred_of(supported))
     values = ContainerValues(name=name, endpoint_url=url, **given)
-    container = services.register(db.session(), values, COMMAND_LINE)
+    container = services.register(db.session(), values, COMMAND_LINE, _policy())
     db.session.commit()
     say(detail(container), f"Registered {container.name} ({container.id}).", as_json=as_json)
 
@@ -61,7 +63,7 @@ def edit(*, container: str, as_json: bool, **options: Any) -> None:
     """Change what is said of a CONTAINER, by name or id; what is not said stays."""
     found = queries.get(db.session(), container)
     values = replace(ContainerValues.of(found), **given_values(options))
-    services.update(db.session(), found, values, COMMAND_LINE)
+    services.update(db.session(), found, values, COMMAND_LINE, policy=_policy())
     db.session.commit()
     say(detail(found), f"Changed {found.name}.", as_json=as_json)
 
@@ -129,3 +131,8 @@ def remove(*, container: str, reason: str, as_json: bool) -> None:
     services.remove(db.session(), found, COMMAND_LINE, reason)
     db.session.commit()
     say({"removed": name, "id": container_id}, f"Removed {name}.", as_json=as_json)
+
+
+def _policy() -> EndpointPolicy:
+    policy: EndpointPolicy = current_app.extensions["settings"].endpoint_policy()
+    return policy

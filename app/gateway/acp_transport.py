@@ -14,7 +14,7 @@ from websockets.uri import parse_uri
 
 from app.errors import DialError, HandshakeRefused
 from app.gateway import sockets
-from app.gateway.causes import of_dial, plain
+from app.gateway.causes import of_dial, of_status, plain
 from app.gateway.transport import Ended
 from app.gateway.websocket import LARGEST_FRAME, WebSocket
 from app.protocol import states
@@ -103,9 +103,9 @@ async def open_acp(
         async with asyncio.timeout(OPEN_SECONDS):
             socket, response = await _open(protocol, address)
     except websockets.InvalidStatus as error:
-        raise HandshakeRefused(
-            f"{url} answered with HTTP {error.response.status_code} instead of a WebSocket"
-        ) from error
+        status = error.response.status_code
+        told = of_status(url, status) or f"{url} answered with HTTP {status} instead of a WebSocket"
+        raise HandshakeRefused(told) from error
     except websockets.InvalidHandshake as error:
         why = redact_text(of_dial(error, encrypted=address.endpoint.encrypted))
         raise HandshakeRefused(f"{url} does not speak WebSocket: {why}") from error
@@ -132,7 +132,7 @@ async def _open(protocol: ClientProtocol, address: Address) -> tuple[WebSocket, 
         address.ip,
         address.endpoint.port,
         ssl=address.tls,
-        server_hostname=address.endpoint.host if address.tls else None,
+        server_hostname=address.endpoint.name if address.tls else None,
     )
     try:
         request = protocol.connect()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import socket
 from dataclasses import dataclass, replace
@@ -14,10 +13,14 @@ import msgspec
 from app.errors import DialError, EndpointRefused
 from app.gateway import tls
 from app.gateway.causes import plain
-from app.protocol.endpoints import check_address, check_encryption, parse_endpoint
+from app.protocol.addresses import seen_through
+from app.protocol.endpoints import check_encryption, parse_endpoint
+from app.protocol.policy import refused_as_own
+from app.protocol.reasons import Reason
 
 if TYPE_CHECKING:
     import ssl
+    from ipaddress import IPv4Address, IPv6Address
     from pathlib import Path
 
     from app.config import Settings
@@ -54,12 +57,15 @@ async def find(
         EndpointRefused: the address or its protection is not allowed.
         DialError: the name cannot be resolved, or the credential not be read.
     """
-    endpoint = parse_endpoint(endpoint_url)
-    addresses = await _resolve(endpoint)
+    endpoint, policy = parse_endpoint(endpoint_url), settings.endpoint_policy()
+    policy.check_endpoint(endpoint)
+    addresses = await _resolve(endpoint.host)
     for ip in addresses:
-        check_address(ip, settings.allowed_networks)
-    trusted = all(_is_in(ip, settings) for ip in addresses)
-    check_encryption(level, endpoint, trusted=trusted)
+        policy.check_address(ip)
+    for service in policy.sharing_port(endpoint):
+        if _meet(addresses, await _resolve(service.host)):
+            raise refused_as_own(endpoint, service)
+    check_encryption(level, endpoint, trusted=all(policy.trusts(ip) for ip in addresses))
     address = Address(
         endpoint, addresses[0], await tls.context(level, settings) if endpoint.encrypted else None, {}
     )
@@ -69,21 +75,35 @@ async def find(
     return replace(address, headers={"Authorization": f"Bearer {secret}"})
 
 
-async def _resolve(endpoint: Endpoint) -> list[str]:
+async def _resolve(host: str) -> list[str]:
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            endpoint.host, endpoint.port, type=socket.SOCK_STREAM
-        )
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise DialError(f"{endpoint.host} cannot be resolved: {plain(error)}") from error
+        raise DialError(Reason.UNRESOLVED.told(host=host, why=plain(error))) from error
     return [str(address[0]) for *_, address in found]
 
 
-def _is_in(ip: str, settings: Settings) -> bool:
-    address = ipaddress.ip_address(ip)
-    return address.is_loopback or any(
-        address.version == network.version and address in network for network in settings.trusted_networks
-    )
+def _meet(dialled: list[str], own: list[str]) -> bool:
+    """Tell whether one of some addresses is one of our own, or both are of this machine.
+
+    A listener on one of this machine's addresses may well be reached by another, such as 127.0.0.2.
+    """
+    ours = {seen_through(ip) for ip in own}
+    theirs = {seen_through(ip) for ip in dialled}
+    return not ours.isdisjoint(theirs) or (any(map(_is_here, ours)) and any(map(_is_here, theirs)))
+
+
+def _is_here(address: IPv4Address | IPv6Address) -> bool:
+    """Tell whether an address is one of this machine: only to such a one can a socket be bound."""
+    if address.is_loopback or address.is_unspecified:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _credential(reference: str, settings: Settings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from http import HTTPStatus
 from typing import Final
 
 from app.protocol.reasons import Reason
@@ -57,6 +58,15 @@ def of_dial(error: BaseException, *, encrypted: bool) -> str:
     """
     cut = any(isinstance(each, _CUT) and each.errno for each in _chain(error))
     return Reason.TLS_RESET.told() if encrypted and cut else plain(error)
+
+
+def of_status(url: str, status: int) -> str | None:
+    """Return what there is to do about an HTTP status in answer to a dial; None if nothing is known."""
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Reason.REDIRECT.told(url=url, status=status)
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return Reason.CREDENTIAL_REFUSED.told(url=url, status=status)
+    return None
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from app.errors import DialError, HandshakeRefused
-from app.gateway.causes import of_dial, plain
+from app.gateway.causes import of_dial, of_status, plain
 from app.gateway.transport import Ended, Failed
 from app.protocol import states
 from app.protocol.endpoints import http_url
@@ -49,7 +49,7 @@ class HttpTransport:
             follow_redirects=False,
             trust_env=False,
         )
-        self._extensions = {"sni_hostname": address.endpoint.host} if address.tls else {}
+        self._extensions = {"sni_hostname": address.endpoint.name} if address.tls else {}
         self._rpc = http_url(address.dialled, path)
         self._health = http_url(address.dialled, "/health")
         self._answers: asyncio.Queue[str | Failed | Ended] = asyncio.Queue()
@@ -93,7 +93,8 @@ class HttpTransport:
         except (*_BROKEN, HandshakeRefused, TimeoutError) as error:
             raise TimeoutError(f"the health check failed: {_described(error)}") from error
         if status != HTTP_OK:
-            raise TimeoutError(f"the health check was answered with HTTP {status}")
+            told = of_status(self._health, status)
+            raise TimeoutError(told or f"the health check was answered with HTTP {status}")
         return time.monotonic() - sent
 
     async def _exchange(self, method: str, url: str, text: str | None = None) -> tuple[int, str]:

@@ -11,6 +11,7 @@ import msgspec
 
 from app.errors import EndpointRefused, Invalid
 from app.protocol.addresses import check_address
+from app.protocol.reasons import Reason
 from app.protocol.states import EncryptionLevel
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     def authority(self) -> str:
         """Host and port as they stand in a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def name(self) -> str:
+        """The host as certificates and allow-lists have it: without the dot that ends an absolute name."""
+        return self.host.removesuffix(".")
 
     @property
     def encrypted(self) -> bool:
@@ -100,22 +106,18 @@ def check_encryption(level: EncryptionLevel, endpoint: Endpoint, *, trusted: boo
     if endpoint.encrypted:
         return
     if level is not EncryptionLevel.NONE:
-        raise EndpointRefused(
-            f"{endpoint} is not encrypted, but the encryption level is {level}: use an https:// endpoint, "
-            "or the level none on loopback or a trusted network"
-        )
+        raise EndpointRefused(Reason.NOT_ENCRYPTED.told(endpoint=endpoint, level=level))
     if not trusted:
-        raise EndpointRefused(
-            f"{endpoint} is neither loopback nor in a trusted network, so plain http is refused: use "
-            "https:// with the encryption level standard, or trust its network in the settings"
-        )
+        raise EndpointRefused(Reason.NOT_TRUSTED.told(endpoint=endpoint))
 
 
 def _split(url: str) -> SplitResult:
     if len(url) > _MAX_LENGTH:
         raise _invalid(f"must not be longer than {_MAX_LENGTH} characters")
     if not _CHARACTERS.fullmatch(url):
-        raise _invalid("must be an http or https URL without spaces; write other characters as %XX")
+        raise _invalid(
+            "must be an http or https URL without spaces; write other characters as %XX, and of names as xn--"
+        )
     try:
         return urlsplit(url)
     except ValueError as error:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, EndpointRefused, Invalid
 from app.models import AcpConnectionConfiguration, Container, ContainerSession
 from app.protocol.endpoints import parse_endpoint
 from app.protocol.states import ContainerStatus, EncryptionLevel, Protocol
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from app.protocol.policy import EndpointPolicy
     from app.services.actor import Actor
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -79,17 +80,22 @@ def _check(values: ContainerValues) -> None:
         raise Invalid("status", "must be running or stopped")
 
 
-def register(session: Session, values: ContainerValues, actor: Actor) -> Container:
+def register(
+    session: Session, values: ContainerValues, actor: Actor, policy: EndpointPolicy | None = None
+) -> Container:
     """Add a container with its session (on HTTP until the first dial) and its configuration.
 
     A plain `http://` address cannot be dialled with encryption, so its configuration starts at level none;
     whether that is allowed there is checked before every dial.
+
+    `policy` refuses at once what no dial would be allowed. What only a name's addresses tell, dials find out.
 
     Raises:
         Invalid: a value breaks a rule.
         Conflict: the name is taken.
     """
     container = Container(**values.columns())
+    _permit(values.endpoint_url, policy)
     plain = parse_endpoint(values.endpoint_url).scheme == "http"
     level = EncryptionLevel.NONE if plain else EncryptionLevel.STANDARD
     container.session = ContainerSession()
@@ -108,8 +114,12 @@ def update(
     values: ContainerValues,
     actor: Actor,
     reason: str | None = None,
+    *,
+    policy: EndpointPolicy | None = None,
 ) -> Container:
     """Change what is said of a container; the gateway redials where that is needed.
+
+    An address that stays is not judged again, so that the rest can be changed of what a newer policy refuses.
 
     One that is held disconnected is let go: who changes it wants to see what comes of it.
 
@@ -120,8 +130,12 @@ def update(
     before = _shown(container)
     if Protocol.ACP not in values.supported_protocols and container.session.protocol_type == Protocol.ACP:
         raise Conflict("the container's session is on ACP; migrate it to HTTP first")
+    columns = values.columns()
+    if values.endpoint_url != container.endpoint_url:
+        _permit(values.endpoint_url, policy)
+        _fit(values.endpoint_url, container.configuration.encryption_level)
     with enforced(session):
-        for column, value in values.columns().items():
+        for column, value in columns.items():
             setattr(container, column, value)
         session.flush()
     after, subject = _shown(container), ("container", container.id)
@@ -130,6 +144,23 @@ def update(
     audit.record(session, actor, "container changed", subject, reason=reason, before=before, after=after)
     doorbell.ask(session, container.id)
     return container
+
+
+def _permit(endpoint_url: str, policy: EndpointPolicy | None) -> None:
+    """Refuse an address that the settings do not allow, as far as it can be known without resolving it."""
+    try:
+        if policy is not None:
+            policy.check_endpoint(parse_endpoint(endpoint_url))
+    except EndpointRefused as error:
+        raise Invalid("endpoint_url", str(error)) from error
+
+
+def _fit(endpoint_url: str, level: str) -> None:
+    """Refuse a plain address for a container whose configuration asks for encryption."""
+    if level != EncryptionLevel.NONE and parse_endpoint(endpoint_url).scheme == "http":
+        raise Invalid(
+            "endpoint_url", f"the encryption level is {level}: use https://, or set the level none first"
+        )
 
 
 def remove(session: Session, container: Container, actor: Actor, reason: str) -> None:

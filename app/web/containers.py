@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 
 from app.access import actor, permission
 from app.errors import ConsoleError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import uuid
 
     from flask.typing import ResponseReturnValue
+
+    from app.protocol.policy import EndpointPolicy
 
 bp = Blueprint("containers", __name__)
 
@@ -46,7 +48,7 @@ def new() -> ResponseReturnValue:
     form = ContainerForm()
     if form.validate_on_submit():
         try:
-            container = containers.register(db.session(), form.values(), actor())
+            container = containers.register(db.session(), form.values(), actor(), _policy())
             db.session.commit()
         except ConsoleError as error:
             report(error, form)
@@ -85,7 +87,7 @@ def edit(container_id: uuid.UUID) -> ResponseReturnValue:
     form = ContainerForm.of(container)
     if form.validate_on_submit():
         try:
-            containers.update(db.session(), container, form.values(), actor())
+            containers.update(db.session(), container, form.values(), actor(), policy=_policy())
             db.session.commit()
         except ConsoleError as error:
             db.session.rollback()
@@ -111,3 +113,8 @@ def remove(container_id: uuid.UUID) -> ResponseReturnValue:
         return redirect(url_for("containers.index"))
     page = render_template("containers/remove.html", form=form, container=container)
     return page, 422 if form.errors else 200
+
+
+def _policy() -> EndpointPolicy:
+    policy: EndpointPolicy = current_app.extensions["settings"].endpoint_policy()
+    return policy

@@ -25,7 +25,7 @@ ALLOWED = {
     "protocol": BASE,
     "assets": BASE,
     "config_values": BASE,
-    "config": BASE | {"config_values"},
+    "config": BASE | {"config_values", "protocol"},
     "postgres": BASE,
     "embedded": BASE | {"config", "postgres"},
     "models": BASE | {"protocol", "extensions"},

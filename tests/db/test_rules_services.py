@@ -10,6 +10,7 @@ import pytest
 
 from app.errors import Conflict, Invalid
 from app.protocol.handshake import Negotiated
+from app.protocol.policy import EndpointPolicy
 from app.protocol.states import ConnectionStatus, MigrationPhase, Protocol
 from app.services import configurations, connections, containers, protocol_migrations
 from app.services.configurations import ConfigurationValues
@@ -90,6 +91,27 @@ def test_protocols_are_named_once(session: Session) -> None:
     with pytest.raises(Invalid) as refused:
         containers.register(session, replace(VALID, supported_protocols=("acp", "acp", "http")), TESTER)
     assert refused.value.field == "ck_container_supported_protocols_distinct"
+
+
+def test_an_address_fits_the_encryption_level(session: Session, register: Register) -> None:
+    container = register(endpoint_url="https://127.0.0.1")
+    with pytest.raises(Invalid, match="the encryption level is standard") as refused:
+        containers.update(session, container, VALID, TESTER)
+    assert refused.value.field == "endpoint_url"
+    container.configuration.encryption_level = "none"
+    assert containers.update(session, container, VALID, TESTER).endpoint_url == VALID.endpoint_url
+
+
+def test_an_address_that_stays_is_not_judged_again(session: Session, register: Register) -> None:
+    container = register()
+    nowhere = EndpointPolicy(networks=(), trusted=())
+    renamed = replace(VALID, name="web-9")
+    assert containers.update(session, container, renamed, TESTER, policy=nowhere).name == "web-9"
+    moved = replace(VALID, endpoint_url="http://127.0.0.1:9001")
+    with pytest.raises(Invalid, match="none of the allowed networks"):
+        containers.update(session, container, moved, TESTER, policy=nowhere)
+    with pytest.raises(Invalid, match="none of the allowed networks"):
+        containers.register(session, moved, TESTER, nowhere)
 
 
 def test_a_name_is_taken_once(session: Session, register: Register) -> None:

@@ -54,7 +54,16 @@ def test_endpoints_that_are_taken(url: str, normal: str) -> None:
         ("http://agent\n", "without spaces"),
         ("http://ag\tent", "without spaces"),
         ("http://agent\\@evil", "without spaces"),
-        ("http://ägent", "without spaces"),
+        ("http://ägent", "names as xn--"),
+        ("http://\uff11\uff12\uff17.0.0.1", "names as xn--"),
+        ("http://127\u30020\u30020\u30021", "names as xn--"),
+        ("http://%31%32%37.0.0.1", "neither a name nor an address"),
+        ("http://0x7f000001.", "neither a name nor an address"),
+        ("http://127.0.0.1.", "neither a name nor an address"),
+        ("http://017700000001", "neither a name nor an address"),
+        ("http://0300.0250.0.1", "neither a name nor an address"),
+        ("http://127.0.0.0x1", "neither a name nor an address"),
+        ("http://agent.0x", "neither a name nor an address"),
         ("http://[::1", "not a URL"),
         ("http://[::1%25eth0]", "host"),
         ("http://[127.0.0.1]", "host|URL"),
@@ -94,7 +103,9 @@ def test_allowed_addresses_pass(address: str) -> None:
     check_address(address, LOOPBACK)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "::2", "::ffff:10.0.0.1", "2001:db8::1", "64:ff9b::7f00:1"])
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "fd00::2", "::ffff:10.0.0.1", "2001:db8::1", "64:ff9b::7f00:1"]
+)
 def test_other_addresses_are_refused(address: str) -> None:
     with pytest.raises(EndpointRefused, match="none of the allowed networks"):
         check_address(address, LOOPBACK)
@@ -108,7 +119,16 @@ def test_other_addresses_are_refused(address: str) -> None:
         ("::ffff:a9fe:a9fe", "metadata"),
         ("64:ff9b::a9fe:a9fe", "metadata"),
         ("2002:a9fe:a9fe::1", "metadata"),
+        ("::a9fe:a9fe", "metadata"),
+        ("::ffff:0:a9fe:a9fe", "metadata"),
+        ("64:ff9b:1::a9fe:a9fe", "metadata"),
+        ("2001:0:a9fe:a9fe::1", "metadata"),
+        ("2001:0:a00:1::5601:5601", "metadata"),
+        ("2001:db8::5efe:a9fe:a9fe", "metadata"),
+        ("2001:db8::200:5efe:a9fe:a9fe", "metadata"),
         ("fd00:ec2::254", "metadata"),
+        ("169.254.170.2", "metadata"),
+        ("192.0.0.192", "metadata"),
         ("169.254.0.1", "link-local"),
         ("fe80::1", "link-local"),
         ("fe80::1%eth0", "link-local"),
@@ -133,9 +153,9 @@ def test_no_allow_list_opens_these(address: str, reason: str) -> None:
         (EncryptionLevel.NONE, "http://agent", False, "plain http is refused"),
         (EncryptionLevel.NONE, "https://agent", False, None),
         (EncryptionLevel.STANDARD, "https://agent", False, None),
-        (EncryptionLevel.STANDARD, "http://agent", True, "level is standard: use an https://"),
+        (EncryptionLevel.STANDARD, "http://agent", True, "level is standard; use an https://"),
         (EncryptionLevel.HIGH, "https://agent", False, None),
-        (EncryptionLevel.HIGH, "http://agent", True, "level is high: use an https://"),
+        (EncryptionLevel.HIGH, "http://agent", True, "level is high; use an https://"),
     ],
 )
 def test_encryption_levels(level: EncryptionLevel, url: str, *, trusted: bool, told: str | None) -> None:
