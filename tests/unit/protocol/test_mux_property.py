@@ -43,6 +43,11 @@ def rpc(**members: Any) -> str:
     return json.dumps({"jsonrpc": "2.0", **members})
 
 
+def same(raw_id: Any, other: Any) -> bool:
+    """Ids of different types are different ids."""
+    return raw_id == other and type(raw_id) is type(other)
+
+
 def new_mux() -> Multiplexer:
     ids, ticks = count(1), count()
     mux = Multiplexer(clock=lambda: float(next(ticks)), new_id=lambda: UUID(int=next(ids)))
@@ -77,7 +82,7 @@ class ManyCallers(RuleBasedStateMachine):
         return delivered(messages)
 
     def gone(self, key: str) -> bool:
-        return key not in self.callers
+        return key not in self.callers and key != GATEWAY
 
     @rule()
     def join(self) -> None:
@@ -133,6 +138,37 @@ class ManyCallers(RuleBasedStateMachine):
             assert (to, late["params"]["sessionId"]) == (asked.asker, named["sessionId"])
         assert self.record(self.mux.from_container(rpc(id=asked.wire_id, result={}))) == []
 
+    @precondition(lambda self: self.online)
+    @rule()
+    def gateway_asks(self) -> None:
+        message = self.mux.own_request("_console/ping", {})
+        ((to, frame),) = self.record([message])
+        assert (to, frame["method"]) == (CONTAINER, "_console/ping")
+        assert frame["id"] not in self.numbers
+        self.numbers.add(frame["id"])
+        self.open.append(Asked(GATEWAY, frame["id"], frame["id"], CONTAINER, creates=False))
+
+    @precondition(lambda self: any(asked.answerer == CONTAINER for asked in self.open))
+    @rule(data=st.data())
+    def gateway_gives_up(self, data: st.DataObject) -> None:
+        asked = data.draw(st.sampled_from([asked for asked in self.open if asked.answerer == CONTAINER]))
+        (given_up,) = [each for each in self.mux.open_requests if each.wire_id == json.dumps(asked.wire_id)]
+        heard = self.record(self.mux.fail(given_up.message_id, "too late"))
+        self.open.remove(asked)
+        told = [(asked.asker, asked.raw_id, True)] if not self.gone(asked.asker) else []
+        assert [(to, frame["id"], "error" in frame) for to, frame in heard] == told
+        assert self.mux.fail(given_up.message_id, "too late") == []
+
+    @precondition(lambda self: self.online and self.callers)
+    @rule(data=st.data(), raw_id=RAW_IDS)
+    def caller_cancels(self, data: st.DataObject, raw_id: Any) -> None:
+        key = data.draw(st.sampled_from(self.callers))
+        text = rpc(method="$/cancel_request", params={"requestId": raw_id})
+        heard = self.record(self.mux.from_caller(key, text))
+        mine = [asked for asked in self.open if asked.asker == key and same(asked.raw_id, raw_id)]
+        latest = [(CONTAINER, asked.wire_id) for asked in mine[-1:]]
+        assert [(to, frame["params"]["requestId"]) for to, frame in heard] == latest
+
     @rule(session_id=st.sampled_from(SESSIONS))
     def container_updates(self, session_id: str) -> None:
         text = rpc(method="session/update", params={"sessionId": session_id})
@@ -173,7 +209,7 @@ class ManyCallers(RuleBasedStateMachine):
     @rule()
     def drop(self) -> None:
         told = self.record(self.mux.offline("dropped"))
-        waiting = [asked for asked in self.open if asked.asker in self.callers]
+        waiting = [asked for asked in self.open if asked.asker in {GATEWAY, *self.callers}]
         assert [(to, frame["id"]) for to, frame in told] == [(asked.asker, asked.raw_id) for asked in waiting]
         self.open.clear()
         self.online = False
