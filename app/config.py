@@ -58,6 +58,12 @@ class Settings:
     gateway_bind: Bind = _variable(
         "CONSOLE_GATEWAY_BIND", read.bind, Bind("127.0.0.1", 8765), "Where the gateway serves callers."
     )
+    gateway_advertise: str = _variable(
+        "CONSOLE_GATEWAY_ADVERTISE",
+        read.websocket_url,
+        "",  # stands for the address it listens on
+        "Where other gateways, and callers sent to this one, reach it, if not at CONSOLE_GATEWAY_BIND.",
+    )
     demo_bind: Bind = _variable(
         "CONSOLE_DEMO_BIND", read.bind, Bind("127.0.0.1", 8766), "Where `make run` serves its demo fleet."
     )

@@ -21,12 +21,14 @@ from app.gateway.database import Database
 from app.gateway.metrics import Metrics
 from app.gateway.recorder import BATCH_ROWS, Recorder
 from app.gateway.rows import COLUMNS, Book
+from app.gateway.tenure import Tenure, clock
 from app.models import new_id
 from app.protocol.states import Protocol
 from app.queries import connections
 from app.services import leases
 from app.services.connections import begin_sequence
 from app.services.containers import ContainerValues
+from app.services.leases import Member
 from bench.common import RUNS, Limit, line, machine, median_of_runs
 from bench.stage import stage
 
@@ -158,12 +160,13 @@ class Sink:
 async def from_frames(prepared: Stage, texts: Sequence[str]) -> float:
     """Return the median rate from raw frames to committed records: channel and recorder, without sockets."""
     database = Database(prepared.database_url)
-    gateway = await database.run(partial(leases.join, address="bench", version="0"))
-    held = await database.run(partial(leases.renew, gateway_id=gateway.id, ttl=60))
-    recorder = Recorder(database, gateway.id, Metrics(), committed=lambda _: None, stale=_stale)
+    gateway, tenure = Member(lease_seconds=3600), Tenure(3600)
+    held = (await database.run(partial(leases.renew, member=gateway))).held
+    tenure.renewed(clock(), held)
+    recorder = Recorder(database, gateway.id, Metrics(), tenure, committed=lambda _: None, stale=_stale)
     lease = Lease(*next(iter(held.items())))
     ledger_row = await database.run(lambda session: _connection(session, lease.container_id))
-    channel = Channel(lease, recorder, Metrics())
+    channel = Channel(lease, recorder, Metrics(), tenure)
     book = Book(ledger_row)
     working = asyncio.create_task(recorder.run())
 
@@ -199,7 +202,7 @@ def _stale(lease: Lease) -> None:
 
 def making_rows(texts: Sequence[str]) -> float:
     """Return how many frames a second are parsed, classified, redacted and made rows, without a database."""
-    channel = Channel(Lease(new_id(), 1), cast("Recorder", Sink()), Metrics())
+    channel = Channel(Lease(new_id(), 1), cast("Recorder", Sink()), Metrics(), Tenure(60))
     channel.book = Book(new_id())
 
     def measure() -> float:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 from http import HTTPStatus
-from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
-import websockets
 from websockets.asyncio.server import serve
 
 from app.errors import NotFound
 from app.gateway import sockets
 from app.gateway.acp_transport import CONNECTION_ID_HEADER
+from app.gateway.caller_socket import GOING_AWAY, CallerSocket, Parting
+from app.gateway.forward import Relay
+from app.gateway.ways import NotHere, NoWay, Ways
 from app.gateway.websocket import LARGEST_FRAME
 from app.models import new_id
 from app.queries import containers
@@ -29,68 +28,45 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-    from app.gateway.channel import Channel
     from app.gateway.context import Context
+    from app.gateway.holder import Holder
     from app.gateway.supervisor import Supervisor
-
-log = logging.getLogger(__name__)
+    from app.gateway.ways import Channelled
 
 PREFIX: Final = "/acp/"
-BACKLOG_BYTES: Final = 32 * 1024 * 1024
-"""What may wait for a slow caller; beyond that it is cut off, so that it cannot hold up the others."""
-GOING_AWAY: Final = 1001  # RFC 6455, section 7.4.1
-TOO_SLOW: Final = 1013  # try again later (IANA's registry of close codes)
 
 
-class CallerSocket:
-    """A caller at the other end of a WebSocket."""
+class Visit(NamedTuple):
+    """What the handshake has found out: who calls whom, and the way there."""
 
-    def __init__(self, socket: ServerConnection) -> None:
-        self._socket = socket
-        self._queue: asyncio.Queue[str] = asyncio.Queue()
-        self._bytes = 0
-        self._farewell: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-
-    def put(self, text: str) -> None:
-        """Queue a text; a caller that cannot keep up is cut off."""
-        self._bytes += len(text)
-        self._queue.put_nowait(text)
-        if self._bytes > BACKLOG_BYTES:
-            self._part(TOO_SLOW, "this caller does not keep up with what it is sent")
-
-    def dismiss(self, reason: str) -> None:
-        """Send the caller away; it may come again."""
-        self._part(GOING_AWAY, reason)
-
-    def _part(self, code: int, reason: str) -> None:
-        if not self._farewell.done():
-            self._farewell.set_result((code, reason))
-
-    async def write(self) -> None:
-        """Send what is queued, in order, until the socket closes."""
-        with contextlib.suppress(websockets.ConnectionClosed):
-            while True:
-                text = await self._queue.get()
-                await self._socket.send(text)
-                self._bytes -= len(text)
-
-    async def close(self) -> None:
-        """Close the socket once there is a reason to."""
-        await self._socket.close(*await self._farewell)
+    container_id: uuid.UUID
+    label: str
+    way: Channelled | Relay
 
 
 class CallerEndpoint:
     """Serves callers, and `/healthz` and `/metrics` beside them."""
 
     def __init__(
-        self, context: Context, secret_key: str, find: Callable[[uuid.UUID], Supervisor | None]
+        self,
+        context: Context,
+        secret_key: str,
+        find: Callable[[uuid.UUID], Supervisor | None],
+        holder: Holder,
     ) -> None:
         self._context = context
         self._secret_key = secret_key
-        self._find = find
-        self._numbers = count(1)
-        # What the handshake has found, for the handler that follows it.
-        self._assigned: WeakKeyDictionary[ServerConnection, tuple[Channel, str]] = WeakKeyDictionary()
+        self._holder = holder
+        self._ways = Ways(context, secret_key, find)
+        self._visits: WeakKeyDictionary[ServerConnection, Visit] = WeakKeyDictionary()
+        self._watches: set[asyncio.Task[None]] = set()
+        self._present: set[CallerSocket] = set()
+        self.forwarded = 0
+
+    @property
+    def callers(self) -> int:
+        """How many callers are connected, those included that are forwarded to another gateway."""
+        return len(self._present)
 
     async def serve(self) -> Server:
         """Begin to listen. Raises OSError when the address is taken."""
@@ -106,12 +82,20 @@ class CallerEndpoint:
             server_header="LumiLink-ACP-Console",
         )
 
+    def dismiss(self, reason: str) -> None:
+        """Send every caller away, to another gateway where there is one."""
+        for caller in self._present:
+            caller.dismiss(self._holder.with_address(reason))
+
     async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
         """Refuse what is not a caller with a token at a container's address."""
         path = request.path.partition("?")[0]
         if path == "/healthz":
-            return _answer(socket, HTTPStatus.OK, "ok")
-        label = await self._caller(request)
+            return _answer(socket, *self._health())
+        token = _token(request)
+        if token.startswith(signed_caller.FORWARDED) and path.startswith(PREFIX):
+            return await self._admit_forwarded(socket, path.removeprefix(PREFIX), token)
+        label = await self._caller(token)
         if label is None:
             refusal = _answer(socket, HTTPStatus.UNAUTHORIZED, "Send Authorization: Bearer <token>.")
             refusal.headers["WWW-Authenticate"] = "Bearer"
@@ -120,62 +104,110 @@ class CallerEndpoint:
             return self._metrics(socket)
         if not path.startswith(PREFIX):
             return _answer(socket, HTTPStatus.NOT_FOUND, "Callers connect to /acp/<container id or name>.")
-        return await self._assign(socket, unquote(path.removeprefix(PREFIX)), label)
+        return await self._admit(socket, unquote(path.removeprefix(PREFIX)), label)
 
-    async def _caller(self, request: Request) -> str | None:
+    def _health(self) -> tuple[HTTPStatus, str]:
+        if self._holder.draining:
+            return HTTPStatus.SERVICE_UNAVAILABLE, "draining"
+        if self._holder.late:
+            return HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer"
+        return HTTPStatus.OK, "ok"
+
+    async def _caller(self, token: str) -> str | None:
         """Return the name of who asks: the holder of a stored token, or a person whom the web vouches for."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        if not token:
             return None
-        vouched = signed_caller.verify(self._secret_key, token.strip())
+        vouched = signed_caller.verify(self._secret_key, token)
         if vouched is not None:
             return vouched
-        return await self._context.database.run(lambda session: tokens.holder(session, token.strip()))
+        return await self._context.database.run(lambda session: tokens.holder(session, token))
 
-    async def _assign(self, socket: ServerConnection, reference: str, label: str) -> Response | None:
-        """Find the container that a caller asks for and note it for the handler."""
+    async def _admit(self, socket: ServerConnection, reference: str, label: str) -> Response | None:
+        """Find the way to the container that a caller asks for."""
         try:
             container_id = await self._context.database.run(
                 lambda session: containers.get(session, reference).id
             )
         except NotFound as error:
             return _answer(socket, HTTPStatus.NOT_FOUND, f"{error}.")
-        supervisor = self._find(container_id)
-        if supervisor is None or supervisor.channel.book is None:
-            refusal = _answer(
-                socket, HTTPStatus.SERVICE_UNAVAILABLE, "The container has not been dialled yet."
-            )
-            refusal.headers["Retry-After"] = "1"
-            return refusal
-        self._assigned[socket] = supervisor.channel, label
+        return await self._receive(socket, container_id, label, forwarded=False)
+
+    async def _admit_forwarded(self, socket: ServerConnection, reference: str, token: str) -> Response | None:
+        """Take a caller from another gateway, which names it in a signed word for this one."""
+        named = signed_caller.verify_forwarded(self._secret_key, token, self._context.gateway_id)
+        if named is None or str(named.container_id) != reference:
+            text = "The forwarding gateway means another one, or has another secret key."
+            return _answer(socket, HTTPStatus.MISDIRECTED_REQUEST, text)
+        return await self._receive(socket, named.container_id, named.caller, forwarded=True)
+
+    async def _receive(
+        self, socket: ServerConnection, container_id: uuid.UUID, label: str, *, forwarded: bool
+    ) -> Response | None:
+        if self._holder.draining:
+            return _later(socket, self._holder.with_address("The gateway is stopping") + ".")
+        try:
+            way = await self._ways.first(container_id, label, forwarded=forwarded)
+        except NotHere:
+            return _answer(socket, HTTPStatus.MISDIRECTED_REQUEST, "This gateway does not hold it.")
+        except NoWay as why:
+            return _later(socket, str(why))
+        self._visits[socket] = Visit(container_id, label, way)
+        if isinstance(way, Relay):
+            watch = asyncio.create_task(self._close_unused(socket))
+            self._watches.add(watch)
+            watch.add_done_callback(self._watches.discard)
         return None
+
+    async def _close_unused(self, socket: ServerConnection) -> None:
+        """Close the relay of a caller that did not finish its handshake after all."""
+        await socket.wait_closed()
+        visit = self._visits.pop(socket, None)
+        if visit is not None and isinstance(visit.way, Relay):
+            await visit.way.close()
 
     def _metrics(self, socket: ServerConnection) -> Response:
         self._context.metrics.waiting.set(self._context.recorder.waiting)
+        self._context.metrics.callers.set(self.callers)
         response = _answer(socket, HTTPStatus.OK, self._context.metrics.text().decode())
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
         return response
 
     async def _handle(self, socket: ServerConnection) -> None:
-        """Carry a caller's frames until it leaves, or is too slow."""
-        channel, label = self._assigned[socket]
+        """Carry a caller's frames until it leaves or is sent away, over one way after another."""
+        visit = self._visits.pop(socket)
         sockets.watch(socket.transport.get_extra_info("socket"), 2 * self._context.settings.half_open_seconds)
-        key, caller = f"{label}#{next(self._numbers)}", CallerSocket(socket)
-        channel.join(key, label, caller)
-        self._context.metrics.callers.inc()
-        pumps = [asyncio.create_task(caller.write()), asyncio.create_task(caller.close())]
+        caller = CallerSocket(socket)
+        self._present.add(caller)
+        writing = asyncio.create_task(caller.write())
         try:
-            async for data in socket:
-                if isinstance(data, str):  # binary frames are ignored (wire.md)
-                    await channel.from_caller(key, data)
-        except websockets.ConnectionClosedError as error:
-            log.info("The caller %s is gone: %s", label, error)
+            if (parting := await self._travel(caller, visit)) is not None:
+                await caller.close(parting)
         finally:
-            self._context.metrics.callers.dec()
-            channel.leave(key)
-            for pump in pumps:
-                pump.cancel()
+            self._present.discard(caller)
+            writing.cancel()
+
+    async def _travel(self, caller: CallerSocket, visit: Visit) -> Parting | None:
+        way = visit.way
+        while True:
+            relayed = isinstance(way, Relay)
+            self.forwarded += relayed
+            try:
+                parting = await way.carry(caller)
+            finally:
+                self.forwarded -= relayed
+            if parting is None or not parting.moved:
+                return parting
+            try:
+                way = await self._ways.next(visit.container_id, visit.label)
+            except NoWay as why:
+                return Parting(GOING_AWAY, str(why))
+
+
+def _token(request: Request) -> str:
+    """Return the bearer token of a request, or nothing."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _name_connection(_socket: ServerConnection, _request: Request, response: Response) -> Response:
@@ -187,3 +219,9 @@ def _name_connection(_socket: ServerConnection, _request: Request, response: Res
 
 def _answer(socket: ServerConnection, status: HTTPStatus, text: str) -> Response:
     return socket.respond(status, text + "\n")
+
+
+def _later(socket: ServerConnection, text: str) -> Response:
+    refusal = _answer(socket, HTTPStatus.SERVICE_UNAVAILABLE, text)
+    refusal.headers["Retry-After"] = "1"
+    return refusal

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.gateway.metrics import Metrics
     from app.gateway.recorder import Recorder
     from app.gateway.rows import Book
+    from app.gateway.tenure import Tenure
     from app.protocol.message import Delivery, Message
 
 
@@ -36,6 +37,9 @@ class Caller(Protocol):
 
     def dismiss(self, reason: str) -> None: ...
 
+    def move(self) -> None:
+        """Find the way to the container anew: another gateway takes it over."""
+
 
 class Channel:
     """What stays while links come and go.
@@ -44,7 +48,7 @@ class Channel:
     request meets a half-done switch. `idle` is set while no request of a caller or of the agent is open.
     """
 
-    def __init__(self, lease: Lease, recorder: Recorder, metrics: Metrics) -> None:
+    def __init__(self, lease: Lease, recorder: Recorder, metrics: Metrics, tenure: Tenure) -> None:
         self.lease = lease
         self.mux = new_multiplexer()
         self.link: Link | None = None
@@ -57,6 +61,7 @@ class Channel:
         self._callers: dict[str, Caller] = {}
         self._recorder = recorder
         self._metrics = metrics
+        self._tenure = tenure
 
     @property
     def beat_seconds(self) -> float:
@@ -82,6 +87,15 @@ class Channel:
         """Send every caller away."""
         for caller in self._callers.values():
             caller.dismiss(reason)
+
+    def move(self) -> None:
+        """Send every caller to the gateway that takes the container over, without its noticing."""
+        for caller in self._callers.values():
+            caller.move()
+
+    async def held(self) -> bool:
+        """Tell whether this gateway may act for the container now; waits until that is certain."""
+        return await self._tenure.allows(self.lease)
 
     async def from_caller(self, key: str, text: str) -> None:
         """Take a frame from a caller, once there is room for it; a request waits for a switch under way.

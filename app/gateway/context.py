@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.gateway.database import Database
     from app.gateway.metrics import Metrics
     from app.gateway.recorder import Recorder
+    from app.gateway.tenure import Tenure
     from app.gateway.vitals import Vitals
 
 
@@ -26,4 +27,5 @@ class Context:
     vitals: Vitals
     metrics: Metrics
     gateway_id: uuid.UUID
+    tenure: Tenure
     random: random.Random

@@ -31,15 +31,15 @@ _DURABILITY: Final = ("fsync", "full_page_writes", "synchronous_commit")
 class Database:
     """A small pool for services, whose transactions are tried again for as long as the database is away."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, threads: int = THREADS) -> None:
         self._url = url
         self._engine = create_engine(
             "postgresql+psycopg://",
             creator=lambda: psycopg.connect(url),
-            pool_size=THREADS,
+            pool_size=threads,
             pool_pre_ping=True,
         )
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="services")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="services")
 
     async def run(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction of its own, in a thread, and commit it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.errors import ConsoleError, DialError
+from app.errors import ConsoleError, DialError, LeaseLost
 from app.gateway import address
 from app.gateway.acp_transport import open_acp
 from app.gateway.channel import new_multiplexer
@@ -38,7 +38,10 @@ class Dialer:
 
         Raises:
             DialError: it did not work; a `connect` record says why, and the row has counted it unless aside.
+            LeaseLost: the container is another gateway's.
         """
+        if not await self._channel.held():
+            raise LeaseLost(f"container {self._channel.lease.container_id} is another gateway's by now")
         book = await (self._ledger.book_aside(protocol) if aside else self._ledger.book(protocol))
         self._channel.book = self._channel.book or book
         try:

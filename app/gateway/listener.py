@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
-from app.services.doorbell import INTENTS
+from app.services.doorbell import INTENTS, LEASES_FREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,12 @@ CHECK_SECONDS: Final = 10.0
 
 
 async def listen(
-    database: Database, on_intent: Callable[[uuid.UUID], None], on_gap: Callable[[], None]
+    database: Database,
+    on_intent: Callable[[uuid.UUID], None],
+    on_free: Callable[[], None],
+    on_gap: Callable[[], None],
 ) -> None:
-    """Call `on_intent` with the id of every container rung for, for ever.
+    """Call `on_intent` with the id of every container rung for, and `on_free` when leases are, for ever.
 
     After each (re)connection `on_gap` is called, because rings may have been missed.
     """
@@ -37,7 +40,10 @@ async def listen(
                 on_gap()
                 while True:
                     async for notice in connection.notifies(timeout=CHECK_SECONDS):
-                        _pass_on(notice.payload, on_intent)
+                        if notice.payload == LEASES_FREE:
+                            on_free()
+                        else:
+                            _pass_on(notice.payload, on_intent)
                     await connection.execute("SELECT 1")
         except psycopg.OperationalError as error:
             log.warning("The doorbell is out of order, trying again: %s", str(error).strip())

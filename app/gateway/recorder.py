@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from app.gateway import batch
+from app.models.base import moment_of
 
 if TYPE_CHECKING:
     import uuid
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from app.gateway.batch import Entry, Lease
     from app.gateway.database import Database
     from app.gateway.metrics import Metrics
+    from app.gateway.tenure import Tenure
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Recorder:
         database: Database,
         gateway_id: uuid.UUID,
         metrics: Metrics,
+        tenure: Tenure,
         *,
         committed: Callable[[Sequence[Entry]], None],
         stale: Callable[[Lease], None],
@@ -53,11 +56,13 @@ class Recorder:
         self._database = database
         self._gateway_id = gateway_id
         self._metrics = metrics
+        self._tenure = tenure
         self._committed = committed
         self._stale = stale
         self._connection: AsyncConnection[Any] | None = None
         self._queue: deque[Entry] = deque()
         self._committing = 0
+        self._oldest: Entry | None = None
         self._bytes = 0
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
@@ -69,6 +74,12 @@ class Recorder:
     def waiting(self) -> int:
         """How many entries are not committed yet."""
         return len(self._queue) + self._committing
+
+    @property
+    def oldest_waiting(self) -> float:
+        """For how long the first of them has waited, in seconds."""
+        waiting = self._oldest if self._committing else next(iter(self._queue), None)
+        return time.time() - moment_of(waiting.message_id) if waiting is not None else 0.0
 
     def append(self, entry: Entry) -> None:
         """Queue an entry. Never waits, so that ids and the queue are in one order; see `ready`."""
@@ -92,10 +103,13 @@ class Recorder:
         try:
             while True:
                 await self._filled.wait()
+                await self._tenure.sure()
                 entries, size = self._take()
                 began = time.monotonic()
                 lost = await self._commit(entries)
                 self._metrics.committed(len(entries), time.monotonic() - began)
+                await self._tenure.sure()  # this process may have stood still since
+                lost |= {each.lease for each in entries if not self._tenure.holds(each.lease)}
                 self._finish(entries, size, lost)
         finally:
             self._room.set()  # whoever waits here goes on, and ends: nothing more is committed or delivered
@@ -108,7 +122,7 @@ class Recorder:
         while self._queue and len(entries) < BATCH_ROWS and size < BATCH_BYTES:
             entries.append(self._queue.popleft())
             size += entries[-1].size
-        self._committing = len(entries)
+        self._committing, self._oldest = len(entries), entries[0]
         return entries, size
 
     async def _commit(self, entries: Sequence[Entry]) -> set[Lease]:
@@ -134,7 +148,7 @@ class Recorder:
         for entry in stored:
             entry.outlet.deliver(entry)
         self._committed(stored)
-        self._committing = 0
+        self._committing, self._oldest = 0, None
         self._bytes -= size
         if self._bytes <= ROOM_BYTES:
             self._room.set()

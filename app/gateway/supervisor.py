@@ -47,12 +47,19 @@ class Supervisor:
         self._attempts = self._connector.attempts
         self._actions = Actions(self._connector)
         self._doorbell = asyncio.Event()
+        self._migrating = False
+        self.ended = False
         self._parting = "the gateway no longer holds this container"
 
     @property
     def channel(self) -> Channel:
         """Where callers join."""
         return self._connector.channel
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is at work there: no request is open, and no protocol migration is under way."""
+        return self.channel.idle.is_set() and not self._migrating
 
     def ring(self) -> None:
         """Have the rows read anew."""
@@ -65,6 +72,7 @@ class Supervisor:
             while await self._step():
                 pass
         finally:
+            self.ended = True
             await self._connector.let_go(self._parting)
 
     async def stop(self, task: asyncio.Task[None], reason: str) -> None:
@@ -82,6 +90,7 @@ class Supervisor:
         if now is None:
             self.channel.dismiss("the container was removed")
             return False
+        self._migrating = now.migration is not None
         self._connector.configure(now.configuration)
         self._attempts.aim(now.goal, now.configuration)
         link = self.channel.link

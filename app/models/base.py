@@ -23,6 +23,11 @@ def first_id_at(moment: dt.datetime) -> uuid.UUID:
     return uuid.UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62)
 
 
+def moment_of(id_: uuid.UUID) -> float:
+    """Return when an id of ours was made, in seconds since 1970."""
+    return (id_.int >> 80) / 1000
+
+
 # The database's own default serves clients that write SQL (data model: @default(uuid())).
 Id = Annotated[
     uuid.UUID,

@@ -12,15 +12,29 @@ from app.models.base import HOT_ROWS, Base, CreatedAt, Id
 
 
 class Gateway(Base):
-    """A running gateway process, alive while its heartbeat is."""
+    """A running gateway process, alive while its heartbeat is no older than its leases last.
+
+    The numbers are what it said with that heartbeat. `steady_since` is when it began to beat without a pause.
+    """
 
     __tablename__ = "gateway"
+    __table_args__ = HOT_ROWS
 
     id: Mapped[Id]
     address: Mapped[str]
     version: Mapped[str]
     started_at: Mapped[CreatedAt]
     heartbeat_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    steady_since: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    lease_seconds: Mapped[int] = mapped_column(server_default=text("10"))
+    draining: Mapped[bool] = mapped_column(server_default=text("false"))
+    connected: Mapped[int] = mapped_column(server_default=text("0"))
+    callers: Mapped[int] = mapped_column(server_default=text("0"))
+    forwarded: Mapped[int] = mapped_column(server_default=text("0"))
+    messages_per_second: Mapped[float] = mapped_column(server_default=text("0"))
+    records_waiting: Mapped[int] = mapped_column(server_default=text("0"))
+    oldest_waiting_ms: Mapped[int] = mapped_column(server_default=text("0"))
+    loop_lag_ms: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class ContainerLease(Base):

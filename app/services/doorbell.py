@@ -20,6 +20,7 @@ FACTS: Final = "console_facts"
 INTENTS: Final = "console_intents"
 LINES: Final = 150
 """Lines of 47 bytes in one notification."""
+LEASES_FREE: Final = "leases free"
 
 
 def tell(session: Session, container_id: uuid.UUID) -> None:
@@ -38,3 +39,8 @@ def ask(session: Session, container_id: uuid.UUID) -> None:
     """Say it to the gateway too, because there is something to do."""
     tell(session, container_id)
     session.execute(select(func.pg_notify(INTENTS, f"container {container_id}")))
+
+
+def free(session: Session) -> None:
+    """Say to all gateways that leases have become free."""
+    session.execute(select(func.pg_notify(INTENTS, LEASES_FREE)))

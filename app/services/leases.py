@@ -2,41 +2,52 @@
 
 All times are the database's. `epoch` grows with every change of holder, so that what a stale gateway still
 tries to write is refused by `fence`, in the same transaction as the write.
+
+A gateway is alive while its heartbeat is no older than its leases last. The living share the containers
+(`shares`): each takes what is free up to its share, and gives back what it holds beyond it. One that has just
+come, or come back, gets nothing from the others until it has been steady for a lease's life: else a gateway
+that crashes and restarts for ever would take containers away each time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text, tuple_, update
 
 from app.errors import LeaseLost
 from app.models import ContainerLease, Gateway
 from app.models.base import new_id
+from app.services import doorbell
+from app.services.shares import shares
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
+FORGOTTEN_AFTER = dt.timedelta(minutes=10)
+"""How long a dead gateway stays on the page of gateways."""
+
+_BEAT = text("""
+    INSERT INTO gateway (id, address, version, lease_seconds, draining, connected, callers, forwarded,
+                         messages_per_second, records_waiting, oldest_waiting_ms, loop_lag_ms)
+    VALUES (:id, :address, :version, :lease_seconds, :draining, :connected, :callers, :forwarded,
+            :messages_per_second, :records_waiting, :oldest_waiting_ms, :loop_lag_ms)
+    ON CONFLICT (id) DO UPDATE SET
+        heartbeat_at = excluded.heartbeat_at,
+        steady_since = CASE WHEN gateway.heartbeat_at < now() - make_interval(secs => gateway.lease_seconds)
+                       THEN now() ELSE gateway.steady_since END,
+        draining = gateway.draining OR excluded.draining, connected = excluded.connected,
+        callers = excluded.callers, forwarded = excluded.forwarded,
+        messages_per_second = excluded.messages_per_second, records_waiting = excluded.records_waiting,
+        oldest_waiting_ms = excluded.oldest_waiting_ms, loop_lag_ms = excluded.loop_lag_ms
+""")
 # One statement each, so that two gateways asking at once cannot both be given a container. Rows are locked in
 # one order everywhere, the recorder's batches included, so that none waits for another in a circle.
-_MISSING = text("""
-    INSERT INTO container_lease (container_id)
-    SELECT c.id FROM container c WHERE NOT EXISTS (SELECT FROM container_lease l WHERE l.container_id = c.id)
-    ORDER BY c.id ON CONFLICT DO NOTHING
-""")
-_ACQUIRE = text("""
-    UPDATE container_lease
-    SET gateway_id = :gateway, epoch = epoch + 1, expires_at = clock_timestamp() + make_interval(secs => :ttl)
-    WHERE container_id IN (
-        SELECT container_id FROM container_lease
-        WHERE gateway_id IS NULL OR expires_at < clock_timestamp()
-        FOR UPDATE SKIP LOCKED
-    )
-    RETURNING container_id, epoch
-""")
 _RENEW = text("""
     UPDATE container_lease SET expires_at = clock_timestamp() + make_interval(secs => :ttl)
     WHERE container_id IN (
@@ -44,26 +55,100 @@ _RENEW = text("""
     )
     RETURNING container_id, epoch
 """)
+_MISSING = text("""
+    INSERT INTO container_lease (container_id)
+    SELECT c.id FROM container c WHERE NOT EXISTS (SELECT FROM container_lease l WHERE l.container_id = c.id)
+    ORDER BY c.id ON CONFLICT DO NOTHING
+""")
+_ALIVE = text("""
+    SELECT g.id, g.address,
+           g.steady_since <= now() - make_interval(secs => g.lease_seconds) AS steady,
+           count(l.container_id) AS held
+    FROM gateway g LEFT JOIN container_lease l ON l.gateway_id = g.id AND l.expires_at > clock_timestamp()
+    WHERE NOT g.draining AND g.heartbeat_at >= now() - make_interval(secs => g.lease_seconds)
+    GROUP BY g.id
+""")
+_LEASES = text("""
+    SELECT count(*) AS total,
+           extract(epoch FROM min(expires_at) FILTER (
+               WHERE gateway_id <> :gateway AND expires_at > clock_timestamp()) - clock_timestamp()
+           )::float8 AS next_end
+    FROM container_lease
+""")
+_ACQUIRE = text("""
+    UPDATE container_lease
+    SET gateway_id = :gateway, epoch = epoch + 1, expires_at = clock_timestamp() + make_interval(secs => :ttl)
+    WHERE container_id IN (
+        SELECT container_id FROM container_lease
+        WHERE gateway_id IS NULL OR expires_at < clock_timestamp()
+        ORDER BY container_id LIMIT :room FOR UPDATE SKIP LOCKED
+    )
+    RETURNING container_id, epoch
+""")
 
 
-def join(session: Session, address: str, version: str) -> Gateway:
-    """Enter a gateway that has just started; `address` is where callers reach it."""
-    gateway = Gateway(id=new_id(), address=address, version=version)
-    session.add(gateway)
-    session.flush()
-    return gateway
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a gateway says of itself with each heartbeat. Times are in milliseconds."""
+
+    connected: int = 0
+    callers: int = 0
+    forwarded: int = 0
+    messages_per_second: float = 0.0
+    records_waiting: int = 0
+    oldest_waiting_ms: int = 0
+    loop_lag_ms: int = 0
 
 
-def renew(session: Session, gateway_id: uuid.UUID, ttl: float) -> Mapping[uuid.UUID, int]:
-    """Beat the heart, prolong what is held, take what is free; return the epoch of every container now held.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A gateway process among the others; `address` is where they and callers reach it."""
 
-    `ttl` is in seconds.
+    address: str = ""
+    version: str = ""
+    lease_seconds: int = 10
+    id: uuid.UUID = field(default_factory=new_id)
+
+
+class Standing(NamedTuple):
+    """Where a gateway stands after a renewal.
+
+    `held` has the epoch of every container it holds, `surplus` says how many of them it is to give back.
+    `elsewhere` are the addresses of the others that take callers, the one that holds the fewest first.
+    `next_end` is in how many seconds the first lease of another ends, None where nobody else has one.
     """
-    session.execute(update(Gateway).where(Gateway.id == gateway_id).values(heartbeat_at=func.now()))
-    values = {"gateway": gateway_id, "ttl": ttl}
+
+    held: Mapping[uuid.UUID, int]
+    surplus: int
+    elsewhere: Sequence[str]
+    next_end: float | None
+
+
+def join(session: Session, member: Member) -> None:
+    """Enter a gateway that has just started."""
+    _beat(session, member, Load(), draining=False)
+
+
+def renew(session: Session, member: Member, load: Load | None = None, *, draining: bool = False) -> Standing:
+    """Beat the heart, prolong what is held, and take what is free up to the gateway's share.
+
+    One that is draining is no longer counted among the living: it takes nothing, and others may. One that was
+    struck off while it stood still is entered again.
+    """
+    _beat(session, member, load or Load(), draining=draining)
+    values = {"gateway": member.id, "ttl": member.lease_seconds}
     held = {row.container_id: row.epoch for row in session.execute(_RENEW, values)}
     session.execute(_MISSING)
-    return held | {row.container_id: row.epoch for row in session.execute(_ACQUIRE, values)}
+    total, next_end = session.execute(_LEASES, {"gateway": member.id}).one()
+    alive = session.execute(_ALIVE).all()
+    share = shares({each.id: each.held for each in alive}, total).get(member.id, 0)
+    if share > len(held):
+        taken = session.execute(_ACQUIRE, values | {"room": share - len(held)})
+        held |= {row.container_id: row.epoch for row in taken}
+    steady = {each.id: each.held for each in alive if each.steady or each.id == member.id}
+    keep = shares(steady, total).get(member.id, len(held))
+    others = sorted((each for each in alive if each.id != member.id), key=lambda each: each.held)
+    return Standing(held, max(0, len(held) - keep), [each.address for each in others], next_end)
 
 
 def fence(session: Session, container_id: uuid.UUID, gateway_id: uuid.UUID, epoch: int) -> None:
@@ -81,6 +166,17 @@ def fence(session: Session, container_id: uuid.UUID, gateway_id: uuid.UUID, epoc
         raise LeaseLost(f"container {container_id} is not this gateway's under epoch {epoch}")
 
 
+def give_back(session: Session, gateway_id: uuid.UUID, held: Iterable[tuple[uuid.UUID, int]]) -> None:
+    """Free leases, given as (container, epoch), and ring for the others to take them at once."""
+    session.execute(
+        update(ContainerLease)
+        .where(ContainerLease.gateway_id == gateway_id)
+        .where(tuple_(ContainerLease.container_id, ContainerLease.epoch).in_(list(held)))
+        .values(gateway_id=None, expires_at=func.now())
+    )
+    doorbell.free(session)
+
+
 def leave(session: Session, gateway_id: uuid.UUID) -> None:
     """Give every lease back at once and strike the gateway off."""
     session.execute(
@@ -89,3 +185,13 @@ def leave(session: Session, gateway_id: uuid.UUID) -> None:
         .values(gateway_id=None, expires_at=func.now())
     )
     session.execute(delete(Gateway).where(Gateway.id == gateway_id))
+    doorbell.free(session)
+
+
+def forget(session: Session) -> None:
+    """Strike off the gateways that have been dead for long; what they held has others' names on it by now."""
+    session.execute(delete(Gateway).where(Gateway.heartbeat_at < func.now() - FORGOTTEN_AFTER))
+
+
+def _beat(session: Session, member: Member, load: Load, *, draining: bool) -> None:
+    session.execute(_BEAT, asdict(member) | asdict(load) | {"draining": draining})

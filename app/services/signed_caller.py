@@ -1,15 +1,31 @@
-"""Vouching for a person: the web names who prompts a container, and the gateway believes its signature."""
+"""Vouching for a caller: the web names who prompts a container, a gateway whom it forwards to another one.
+
+Who is told believes the signature, which only processes with the same secret key can make.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import time
+import uuid
+from typing import Final, NamedTuple
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
 
 PREFIX: Final = "console."
 """Tells a signed name from a stored token at a glance."""
+FORWARDED: Final = "gateway."
+"""Tells it from a caller that another gateway forwards."""
 MAX_AGE: Final = 60
 """Seconds from the signature to the connection."""
+MAX_SKEW: Final = 15 * 60
+"""Seconds that the clocks of two gateways may differ, and a forwarding word be old (reliability: clocks)."""
+
+
+class Forwarded(NamedTuple):
+    """A caller that another gateway forwards, and the container it is for."""
+
+    caller: str
+    container_id: uuid.UUID
 
 
 def sign(secret_key: str, email: str) -> str:
@@ -28,5 +44,31 @@ def verify(secret_key: str, token: str, max_age: int = MAX_AGE) -> str | None:
     return named if isinstance(named, str) else None
 
 
+def sign_forwarded(secret_key: str, caller: str, to: uuid.UUID, container_id: uuid.UUID) -> str:
+    """Return a bearer token that only one gateway process takes, for one container.
+
+    Who takes it does not forward it again, so that two with stale views cannot send a caller in a circle.
+    """
+    word = [caller, str(to), str(container_id), int(time.time())]
+    return FORWARDED + str(_forwarding(secret_key).dumps(word))
+
+
+def verify_forwarded(secret_key: str, token: str, to: uuid.UUID) -> Forwarded | None:
+    """Return whom a token names; None where it is not a gateway's, is for another one, or is too old."""
+    try:
+        word = _forwarding(secret_key).loads(token.removeprefix(FORWARDED))
+    except BadSignature:
+        return None
+    match word:
+        case [str() as caller, str() as meant, str() as container, int() as at]:
+            if meant == str(to) and abs(time.time() - at) <= MAX_SKEW:
+                return Forwarded(caller, uuid.UUID(container))
+    return None
+
+
 def _serializer(secret_key: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(secret_key, salt="caller")
+
+
+def _forwarding(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt="forwarded caller")

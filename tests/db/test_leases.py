@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from app.errors import LeaseLost
 from app.models import ContainerLease, Gateway
 from app.services import containers, leases
 from app.services.containers import ContainerValues
+from app.services.leases import Member
 from tests.support.store import TESTER
 
 if TYPE_CHECKING:
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session, sessionmaker
 
+    from app.services.leases import Standing
+
     Sessions = sessionmaker[Session]
 
-TTL = 60.0
+TTL = 60
 
 
 @pytest.fixture
@@ -34,38 +38,52 @@ def fleet(sessions: Sessions) -> list[uuid.UUID]:
         return [containers.register(session, each, TESTER).id for each in values]
 
 
-def join(sessions: Sessions, address: str = "127.0.0.1:8765") -> uuid.UUID:
+def join(sessions: Sessions, *, steady: bool = True) -> Member:
+    """Enter a gateway, which has been there for a while already unless it shall not be `steady`."""
+    member = Member(address="ws://127.0.0.1:8765", version="0.1.0", lease_seconds=TTL)
     with sessions.begin() as session:
-        return leases.join(session, address, "0.1.0").id
+        leases.join(session, member)
+        if steady:
+            session.execute(update(Gateway).values(steady_since=func.now() - text("interval '1 hour'")))
+    return member
 
 
-def renew(sessions: Sessions, gateway: uuid.UUID, ttl: float = TTL) -> Mapping[uuid.UUID, int]:
+def standing(sessions: Sessions, member: Member, ttl: int = TTL, **how: bool) -> Standing:
     with sessions.begin() as session:
-        return leases.renew(session, gateway, ttl)
+        return leases.renew(session, replace(member, lease_seconds=ttl), **how)
 
 
-def fence(sessions: Sessions, container: uuid.UUID, gateway: uuid.UUID, epoch: int) -> None:
+def renew(sessions: Sessions, member: Member, ttl: int = TTL) -> Mapping[uuid.UUID, int]:
+    return standing(sessions, member, ttl).held
+
+
+def silence(sessions: Sessions, member: Member) -> None:
+    """Let a gateway's last heartbeat be an hour ago, its leases ended."""
+    past = func.now() - text("interval '1 hour'")
     with sessions.begin() as session:
-        leases.fence(session, container, gateway, epoch)
+        session.execute(update(Gateway).where(Gateway.id == member.id).values(heartbeat_at=past))
+        session.execute(
+            update(ContainerLease).where(ContainerLease.gateway_id == member.id).values(expires_at=past)
+        )
 
 
-def expire(sessions: Sessions) -> None:
+def fence(sessions: Sessions, container: uuid.UUID, gateway: Member, epoch: int) -> None:
     with sessions.begin() as session:
-        session.execute(update(ContainerLease).values(expires_at=func.now() - text("interval '1 second'")))
+        leases.fence(session, container, gateway.id, epoch)
 
 
-def test_the_first_takes_all_and_keeps_them(sessions: Sessions, fleet: list[uuid.UUID]) -> None:
-    first, second = join(sessions), join(sessions)
-    held = renew(sessions, first)
-    assert held == dict.fromkeys(fleet, 1)
+def test_one_alone_takes_all_and_keeps_them(sessions: Sessions, fleet: list[uuid.UUID]) -> None:
+    first = join(sessions)
+    assert renew(sessions, first) == dict.fromkeys(fleet, 1)
+    second = join(sessions, steady=False)
     assert renew(sessions, second) == {}
-    assert renew(sessions, first) == held
+    assert renew(sessions, first) == dict.fromkeys(fleet, 1)
 
 
 def test_times_are_the_databases(sessions: Sessions, fleet: list[uuid.UUID]) -> None:
     gateway = join(sessions)
     with sessions.begin() as session:
-        leases.renew(session, gateway, TTL)
+        leases.renew(session, gateway)
         left = select(func.extract("epoch", ContainerLease.expires_at - func.clock_timestamp()))
         seconds = session.scalars(left).all()
         assert len(seconds) == len(fleet)
@@ -76,9 +94,10 @@ def test_times_are_the_databases(sessions: Sessions, fleet: list[uuid.UUID]) -> 
 def test_an_expired_lease_is_taken_over_under_the_next_epoch(
     sessions: Sessions, fleet: list[uuid.UUID]
 ) -> None:
-    stopped, other = join(sessions), join(sessions)
+    stopped = join(sessions)
     renew(sessions, stopped)
-    expire(sessions)
+    silence(sessions, stopped)
+    other = join(sessions)
     assert renew(sessions, other) == dict.fromkeys(fleet, 2)
     assert renew(sessions, stopped) == {}
     with pytest.raises(LeaseLost):
@@ -91,18 +110,19 @@ def test_an_expired_lease_is_taken_over_under_the_next_epoch(
 def test_one_that_was_late_goes_on_if_nobody_took_over(sessions: Sessions, fleet: list[uuid.UUID]) -> None:
     gateway = join(sessions)
     renew(sessions, gateway)
-    expire(sessions)
+    silence(sessions, gateway)
     assert renew(sessions, gateway) == dict.fromkeys(fleet, 1)
 
 
 def test_an_epoch_of_before_is_fenced_off_although_the_holder_is_back(
     sessions: Sessions, fleet: list[uuid.UUID]
 ) -> None:
-    first, second = join(sessions), join(sessions)
+    first = join(sessions)
     renew(sessions, first)
-    expire(sessions)
+    silence(sessions, first)
+    second = join(sessions)
     renew(sessions, second)
-    expire(sessions)
+    silence(sessions, second)
     assert renew(sessions, first) == dict.fromkeys(fleet, 3)
     with pytest.raises(LeaseLost):
         fence(sessions, fleet[0], first, 1)
@@ -111,25 +131,27 @@ def test_an_epoch_of_before_is_fenced_off_although_the_holder_is_back(
 def test_nobody_takes_over_in_the_middle_of_a_fenced_write(
     sessions: Sessions, fleet: list[uuid.UUID]
 ) -> None:
-    writer, other = join(sessions), join(sessions)
+    writer = join(sessions)
     renew(sessions, writer)
-    expire(sessions)
+    silence(sessions, writer)
+    other = join(sessions)
     with sessions.begin() as writing:
-        leases.fence(writing, fleet[0], writer, 1)
+        leases.fence(writing, fleet[0], writer.id, 1)
         assert set(renew(sessions, other)) == set(fleet[1:])
     assert set(renew(sessions, other)) == set(fleet)
 
 
 def test_no_fenced_write_in_the_middle_of_a_takeover(sessions: Sessions, fleet: list[uuid.UUID]) -> None:
-    writer, other = join(sessions), join(sessions)
+    writer = join(sessions)
     renew(sessions, writer)
-    expire(sessions)
+    silence(sessions, writer)
+    other = join(sessions)
     with sessions.begin() as taking:
-        leases.renew(taking, other, TTL)
+        leases.renew(taking, other)
         with sessions() as writing:
             writing.execute(text("SET LOCAL lock_timeout = '50ms'"))
             with pytest.raises(OperationalError) as waited:
-                leases.fence(writing, fleet[0], writer, 1)
+                leases.fence(writing, fleet[0], writer.id, 1)
             assert isinstance(waited.value.orig, psycopg.errors.LockNotAvailable)
 
 
@@ -138,11 +160,11 @@ def test_two_that_ask_at_once_share_without_waiting(sessions: Sessions, fleet: l
     for _ in range(20):
         ready, given = Barrier(2), {}
 
-        def ask(gateway: uuid.UUID, ready: Barrier = ready, given: dict = given) -> None:
+        def ask(gateway: Member, ready: Barrier = ready, given: dict = given) -> None:
             with sessions.begin() as session:
                 session.connection()
                 ready.wait()
-                given[gateway] = leases.renew(session, gateway, TTL)
+                given[gateway.id] = leases.renew(session, gateway).held
 
         threads = [Thread(target=ask, args=(each,)) for each in gateways]
         for each in threads:
@@ -150,26 +172,32 @@ def test_two_that_ask_at_once_share_without_waiting(sessions: Sessions, fleet: l
         for each in threads:
             each.join()
         taken = [container for held in given.values() for container in held]
-        assert sorted(taken) == sorted(fleet)
+        assert len(taken) == len(set(taken))
+        # Who went for what the other was taking finds the rest at the next beat.
+        assert sorted({*renew(sessions, gateways[0]), *renew(sessions, gateways[1])}) == sorted(fleet)
+        assert {len(renew(sessions, each)) for each in gateways} == {10}
         with sessions.begin() as session:
             session.execute(update(ContainerLease).values(gateway_id=None))
 
 
 def test_what_another_is_taking_is_left_to_it(sessions: Sessions, fleet: list[uuid.UUID]) -> None:
+    gone = join(sessions)
+    renew(sessions, gone)
+    silence(sessions, gone)
     first, second = join(sessions), join(sessions)
-    renew(sessions, first, ttl=0)
     with sessions.begin() as taking, sessions() as other:
-        assert set(leases.renew(taking, first, TTL)) == set(fleet)
+        taken = set(leases.renew(taking, first).held)
         other.execute(text("SET LOCAL lock_timeout = '50ms'"))
-        assert leases.renew(other, second, TTL) == {}
+        assert set(leases.renew(other, second).held) == set(fleet) - taken
 
 
 def test_leaving_frees_all_at_once(sessions: Sessions, fleet: list[uuid.UUID]) -> None:
-    gateway, other = join(sessions), join(sessions)
+    gateway = join(sessions)
     renew(sessions, gateway)
+    other = join(sessions)
     with sessions.begin() as session:
-        leases.leave(session, gateway)
-        assert session.scalars(select(Gateway.id)).all() == [other]
+        leases.leave(session, gateway.id)
+        assert session.scalars(select(Gateway.id)).all() == [other.id]
     with pytest.raises(LeaseLost):
         fence(sessions, fleet[0], gateway, 1)
     assert renew(sessions, other) == dict.fromkeys(fleet, 2)

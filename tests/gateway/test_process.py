@@ -13,7 +13,6 @@ from websockets.sync.client import connect
 from app.config_values import Bind
 from app.gateway.database import Database
 from app.gateway.run import Gateway
-from app.services import leases
 from tests.support.gateways import GatewayProcess
 from tests.support.waiting import PATIENCE, eventually
 
@@ -123,18 +122,18 @@ def test_a_ring_that_comes_with_the_stop_does_not_hold_it_up(settings: Settings)
     """Both wake the holder of leases at once; it must not take the one and overlook the other."""
 
     async def main() -> None:
-        database = Database(str(settings.database_url))
-        entry = await database.run(lambda session: leases.join(session, "here", "0"))
-        gateway = Gateway(replace(settings, gateway_bind=Bind("127.0.0.1", 0)), database, entry.id)
+        database, heart = Database(str(settings.database_url)), Database(str(settings.database_url), 1)
+        gateway = Gateway(replace(settings, gateway_bind=Bind("127.0.0.1", 0)), database, heart)
         stop, started = asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(gateway.run(stop, lambda _: started.set()))
         await started.wait()
         async with asyncio.timeout(PATIENCE):
-            while not gateway._look._waiters:  # type: ignore[attr-defined]  # noqa: ASYNC110 - nothing tells
+            while not gateway._holder._look._waiters:  # type: ignore[attr-defined]  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0)
-            gateway._look.set()
+            gateway._holder.look()
             stop.set()
             await running
+        heart.close()
         database.close()
 
     asyncio.run(main())

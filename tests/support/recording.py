@@ -13,11 +13,13 @@ from app.gateway.database import Database
 from app.gateway.metrics import Metrics
 from app.gateway.recorder import Recorder
 from app.gateway.rows import Book, with_payload
+from app.gateway.tenure import Tenure, clock
 from app.models import new_id
 from app.protocol.frames import parse
 from app.protocol.message import Message
 from app.protocol.states import Direction, MessageType
 from app.services import leases
+from app.services.leases import Member
 
 if TYPE_CHECKING:
     import uuid
@@ -38,7 +40,9 @@ class Told(NamedTuple):
 class Bench:
     """A recorder at work, the lease and the book to write under, and what it has told."""
 
-    def __init__(self, database: Database, store: Store, gateway_id: uuid.UUID, lease: Lease) -> None:
+    def __init__(
+        self, database: Database, store: Store, gateway_id: uuid.UUID, lease: Lease, tenure: Tenure
+    ) -> None:
         self.store = store
         self.lease = lease
         self.gateway_id = gateway_id
@@ -46,7 +50,7 @@ class Bench:
         self.stale: list[Lease] = []
         self.delivered: list[int] = []
         self.recorder = Recorder(
-            database, gateway_id, Metrics(), committed=self.committed.extend, stale=self.stale.append
+            database, gateway_id, Metrics(), tenure, committed=self.committed.extend, stale=self.stale.append
         )
         (row,) = store.rows(
             "INSERT INTO acp_connection (connection_id, container_id, status, version)"
@@ -83,9 +87,10 @@ async def recording(store: Store, url: str) -> AsyncIterator[Bench]:
     container_id = store.register("plain", "http://127.0.0.1:9")
     database = Database(url)
     try:
-        gateway = await database.run(partial(leases.join, address="a", version="0"))
-        held = await database.run(partial(leases.renew, gateway_id=gateway.id, ttl=60))
-        made = Bench(database, store, gateway.id, Lease(container_id, held[container_id]))
+        gateway, tenure = Member(lease_seconds=60), Tenure(60)
+        held = (await database.run(partial(leases.renew, member=gateway))).held
+        tenure.renewed(clock(), held)
+        made = Bench(database, store, gateway.id, Lease(container_id, held[container_id]), tenure)
         working = asyncio.create_task(made.recorder.run())
         try:
             yield made

@@ -27,6 +27,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("CONSOLE_GATEWAY_BIND", "[::1]:65535", "gateway_bind", Bind("::1", 65535)),
     ("CONSOLE_DEMO_BIND", " localhost:1 ", "demo_bind", Bind("localhost", 1)),
     ("CONSOLE_GATEWAY_URL", "wss://gateway.internal/", "gateway_url", "wss://gateway.internal"),
+    ("CONSOLE_GATEWAY_ADVERTISE", "ws://10.0.0.7:1", "gateway_advertise", "ws://10.0.0.7:1"),
     ("CONSOLE_DATA_DIR", "/srv/console", "data_dir", Path("/srv/console")),
     ("CONSOLE_SECRET_KEY", "k" * SECRET_KEY_LENGTH, "secret_key", ...),
     ("CONSOLE_SECURE_COOKIES", "Yes", "secure_cookies", True),
