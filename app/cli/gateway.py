@@ -27,7 +27,8 @@ def run() -> None:
     """Run a gateway until SIGTERM or Ctrl-C."""
     settings = current_app.extensions["settings"]
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "websockets"):  # a line for every health check and caller otherwise
+    # A line for every health check and caller otherwise, and at DEBUG the headers of all, secrets included.
+    for chatty in ("httpx", "httpcore", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     url = current_app.extensions["database"].url()
     try:

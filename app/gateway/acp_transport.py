@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING, Final, cast
 
@@ -35,6 +36,9 @@ CONNECTION_ID_HEADER: Final = "Acp-Connection-Id"
 _DEFLATE: Final = ClientPerMessageDeflateFactory(
     server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
 )
+
+_QUIET: Final = logging.Logger("websockets.client", logging.INFO)  # noqa: LOG001 - in no tree, see below
+"""Nobody can set it to DEBUG, at which the protocol logs its headers, the credential's included."""
 
 
 class AcpTransport:
@@ -97,7 +101,10 @@ async def open_acp(
     """
     url = websocket_url(address.endpoint, acp_path)
     protocol = ClientProtocol(
-        parse_uri(url), extensions=[_DEFLATE] if compression else None, max_size=LARGEST_FRAME
+        parse_uri(url),
+        extensions=[_DEFLATE] if compression else None,
+        max_size=LARGEST_FRAME,
+        logger=_QUIET,
     )
     try:
         async with asyncio.timeout(OPEN_SECONDS):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.errors import DialError, EndpointRefused
-from app.gateway import tls
+from app.errors import DialError
+from app.gateway import credentials, tls
 from app.gateway.causes import plain
 from app.protocol.addresses import seen_through
 from app.protocol.endpoints import check_encryption, parse_endpoint
@@ -21,13 +20,10 @@ from app.protocol.reasons import Reason
 if TYPE_CHECKING:
     import ssl
     from ipaddress import IPv4Address, IPv6Address
-    from pathlib import Path
 
     from app.config import Settings
     from app.protocol.endpoints import Endpoint
     from app.protocol.states import EncryptionLevel
-
-LARGEST_CREDENTIAL: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ async def find(
     )
     if credential is None:
         return address
-    secret = await asyncio.to_thread(_credential, credential, settings)
+    secret = await asyncio.to_thread(credentials.read, credential, settings)
     return replace(address, headers={"Authorization": f"Bearer {secret}"})
 
 
@@ -104,33 +100,3 @@ def _is_here(address: IPv4Address | IPv6Address) -> bool:
         except OSError:
             return False
     return True
-
-
-def _credential(reference: str, settings: Settings) -> str:
-    """Read the secret that a reference names: an allowed variable, or a file in the folder."""
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        if name not in settings.credential_names:
-            raise EndpointRefused(f"the credential {reference} is not allowed by CONSOLE_CREDENTIAL_NAMES")
-        secret = os.environ.get(name, "")
-    else:
-        secret = _read(name, settings.credential_dir)
-    secret = secret.strip()
-    if not secret:
-        raise DialError(f"the credential {reference} is empty")
-    if not (secret.isascii() and secret.isprintable()):  # or it would end the header that it is sent in
-        raise DialError(f"the credential {reference} must be one line of printable ASCII")
-    return secret
-
-
-def _read(name: str, folder: Path | None) -> str:
-    if folder is None:
-        raise EndpointRefused("file: credentials need CONSOLE_CREDENTIAL_DIR")
-    path = (folder / name).resolve()
-    if path.parent != folder.resolve():
-        raise EndpointRefused(f"the credential file:{name} is outside the folder of credentials")
-    try:
-        with path.open() as file:
-            return file.read(LARGEST_CREDENTIAL)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DialError(f"the credential file:{name} cannot be read: {type(error).__name__}") from error

@@ -16,23 +16,18 @@ from app.gateway.address import find
 from app.protocol.states import EncryptionLevel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from app.gateway.address import Address
 
 NONE, STANDARD, HIGH = EncryptionLevel.NONE, EncryptionLevel.STANDARD, EncryptionLevel.HIGH
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    (tmp_path / "credentials").mkdir()
-    return Settings(credential_names=frozenset({"AGENT_KEY"}), credential_dir=tmp_path / "credentials")
+def settings() -> Settings:
+    return Settings()
 
 
-def _find(
-    settings: Settings, url: str, level: EncryptionLevel = NONE, credential: str | None = None
-) -> Address:
-    return asyncio.run(find(url, level, credential, settings))
+def _find(settings: Settings, url: str, level: EncryptionLevel = NONE) -> Address:
+    return asyncio.run(find(url, level, None, settings))
 
 
 @pytest.mark.parametrize(
@@ -104,47 +99,3 @@ def test_encryption_is_what_was_configured(settings: Settings) -> None:
     assert tls is not None
     assert (tls.verify_mode, tls.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert tls.minimum_version is ssl.TLSVersion.TLSv1_2
-
-
-def test_a_credential_is_read_when_dialling(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AGENT_KEY", " from the environment\n")
-    (tmp_path / "credentials" / "agent").write_text("from a file\n")
-    for reference, secret in (("env:AGENT_KEY", "from the environment"), ("file:agent", "from a file")):
-        address = _find(settings, "http://127.0.0.1", credential=reference)
-        assert address.headers == {"Authorization": f"Bearer {secret}"}
-
-
-@pytest.mark.parametrize(
-    ("reference", "error", "why"),
-    [
-        ("env:AGENT_KEY", DialError, "the credential env:AGENT_KEY is empty"),
-        ("env:CONSOLE_SECRET_KEY", EndpointRefused, "not allowed by CONSOLE_CREDENTIAL_NAMES"),
-        ("env:PATH", EndpointRefused, "not allowed by CONSOLE_CREDENTIAL_NAMES"),
-        ("file:..", EndpointRefused, "outside the folder of credentials"),
-        ("file:../secret", EndpointRefused, "outside the folder of credentials"),
-        ("file:/etc/hostname", EndpointRefused, "outside the folder of credentials"),
-        ("file:link", EndpointRefused, "outside the folder of credentials"),
-        ("file:absent", DialError, "cannot be read: FileNotFoundError"),
-        ("file:blank", DialError, "the credential file:blank is empty"),
-        ("file:binary", DialError, "cannot be read: UnicodeDecodeError"),
-        ("file:split", DialError, "must be one line of printable ASCII"),
-    ],
-)
-def test_a_credential_that_cannot_be_had(
-    settings: Settings, tmp_path: Path, reference: str, error: type[DialError], why: str
-) -> None:
-    folder = tmp_path / "credentials"
-    (tmp_path / "secret").write_text("not for containers")
-    (folder / "link").symlink_to(tmp_path / "secret")
-    (folder / "blank").write_text(" \n")
-    (folder / "binary").write_bytes(b"\xff\xfe")
-    (folder / "split").write_text("one\nX-Injected: two")
-    with pytest.raises(error, match=why):
-        _find(settings, "http://127.0.0.1", credential=reference)
-
-
-def test_a_file_needs_its_folder(settings: Settings) -> None:
-    with pytest.raises(EndpointRefused, match="CONSOLE_CREDENTIAL_DIR"):
-        _find(replace(settings, credential_dir=None), "http://127.0.0.1", credential="file:agent")
