@@ -19,7 +19,7 @@ from app.gateway.causes import of_dial, of_status, plain
 from app.gateway.transport import Ended
 from app.gateway.websocket import LARGEST_FRAME, WebSocket
 from app.protocol import states
-from app.protocol.endpoints import websocket_url
+from app.protocol.endpoints import http_url, websocket_url
 from app.protocol.redaction import redact_headers, redact_text
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ async def open_acp(
     )
     try:
         async with asyncio.timeout(OPEN_SECONDS):
-            socket, response = await _open(protocol, address)
+            socket, response = await _open(protocol, address, http_url(address.endpoint, acp_path))
     except websockets.InvalidStatus as error:
         status = error.response.status_code
         told = of_status(url, status) or f"{url} answered with HTTP {status} instead of a WebSocket"
@@ -124,8 +124,8 @@ async def open_acp(
     return AcpTransport(socket, response, url)
 
 
-async def _open(protocol: ClientProtocol, address: Address) -> tuple[WebSocket, Response]:
-    """Connect and shake hands.
+async def _open(protocol: ClientProtocol, address: Address, url: str) -> tuple[WebSocket, Response]:
+    """Connect and shake hands; `url` is what the request is for, as cookies have it.
 
     Under TLS 1.3 a client's handshake has succeeded before the server has seen its certificate, so that the
     server's alert comes in an answer's place (RFC 8446, section 4.4.2.4): then it is the error's cause.
@@ -144,7 +144,7 @@ async def _open(protocol: ClientProtocol, address: Address) -> tuple[WebSocket, 
     try:
         request = protocol.connect()
         request.headers["User-Agent"] = "LumiLink-ACP-Console"
-        request.headers.update(address.headers)
+        request.headers.update(address.headers | address.cookies.headers(url))
         protocol.send_request(request)
         socket.flush()
         response = await socket.head
@@ -155,7 +155,9 @@ async def _open(protocol: ClientProtocol, address: Address) -> tuple[WebSocket, 
     except BaseException:  # also when cancelled: no socket may be left behind
         socket.transport.abort()
         raise
-    return socket, cast("Response", response)
+    accepted = cast("Response", response)
+    address.cookies.take(url, accepted.headers.raw_items())
+    return socket, accepted
 
 
 def _ended(closed: websockets.ConnectionClosed) -> Ended:

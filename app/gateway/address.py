@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from app.errors import DialError
 from app.gateway import credentials, tls
 from app.gateway.causes import plain
+from app.gateway.cookies import Cookies
 from app.protocol.addresses import seen_through
 from app.protocol.endpoints import check_encryption, parse_endpoint
 from app.protocol.policy import refused_as_own
@@ -34,6 +35,7 @@ class Address:
     ip: str
     tls: ssl.SSLContext | None
     headers: dict[str, str]
+    cookies: Cookies = field(default_factory=Cookies)
 
     @property
     def dialled(self) -> Endpoint:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.errors import ConsoleError, DialError, LeaseLost
 from app.gateway import address
 from app.gateway.acp_transport import open_acp
 from app.gateway.channel import new_multiplexer
+from app.gateway.cookies import Cookies
 from app.gateway.http_transport import open_http
 from app.gateway.link import Link
 from app.gateway.rows import reason
@@ -15,6 +17,8 @@ from app.protocol.states import Direction, EncryptionLevel, MessageType, Protoco
 from app.services import connections
 
 if TYPE_CHECKING:
+    import uuid
+
     from app.config import Settings
     from app.gateway.channel import Channel
     from app.gateway.ledger import Ledger
@@ -30,6 +34,7 @@ class Dialer:
         self._settings = settings
         self._ledger = ledger
         self._channel = channel
+        self._cookies: dict[Protocol, tuple[uuid.UUID, Cookies]] = {}
 
     async def open(self, dialling: Dialling, protocol: Protocol, *, aside: bool = False) -> Link:
         """Dial and shake hands. The link is open but not attached, and its row has not moved.
@@ -45,7 +50,8 @@ class Dialer:
         book = await (self._ledger.book_aside(protocol) if aside else self._ledger.book(protocol))
         self._channel.book = self._channel.book or book
         try:
-            transport = await self._transport(dialling, protocol)
+            cookies = Cookies() if aside else self._cookies_of(book, protocol)
+            transport = await self._transport(dialling, protocol, cookies)
             return await self._shake_hands(transport, dialling, book)
         except ConsoleError as error:
             problem = reason(str(error))
@@ -54,13 +60,22 @@ class Dialer:
                 await self._count_failure(book, problem)
             raise DialError(problem) from error
 
-    async def _transport(self, dialling: Dialling, protocol: Protocol) -> Transport:
-        target = await address.find(
+    def _cookies_of(self, book: Book, protocol: Protocol) -> Cookies:
+        """Return the cookies of a connection's row; those of the row before it are forgotten."""
+        row, cookies = self._cookies.get(protocol, (None, Cookies()))
+        if row != book.connection_id:
+            cookies = Cookies()
+        self._cookies[protocol] = book.connection_id, cookies
+        return cookies
+
+    async def _transport(self, dialling: Dialling, protocol: Protocol, cookies: Cookies) -> Transport:
+        found = await address.find(
             dialling.endpoint_url,
             EncryptionLevel(dialling.encryption_level),
             dialling.credential,
             self._settings,
         )
+        target = replace(found, cookies=cookies)
         if protocol is Protocol.ACP:
             return await open_acp(
                 target,

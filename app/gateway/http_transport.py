@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -29,6 +30,7 @@ ANSWER_SECONDS: Final = 600.0
 AT_ONCE: Final = 32
 """Requests under way to one container."""
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
+HEALTH_PATH: Final = "/health"
 HTTP_OK: Final = 200
 HTTP_BAD_REQUEST: Final = 400
 _BROKEN: Final = (httpx.HTTPError, OSError)  # the alerts of TLS 1.3 come as they are
@@ -46,12 +48,13 @@ class HttpTransport:
             headers={**address.headers, "Host": address.endpoint.authority},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=AT_ONCE),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # it knows the address, not the name
             follow_redirects=False,
             trust_env=False,
         )
         self._extensions = {"sni_hostname": address.endpoint.name} if address.tls else {}
-        self._rpc = http_url(address.dialled, path)
-        self._health = http_url(address.dialled, "/health")
+        self._address = address
+        self._path = path
         self._answers: asyncio.Queue[str | Failed | Ended] = asyncio.Queue()
         self._posts: set[asyncio.Task[None]] = set()
         self.ended: Ended | None = None
@@ -74,7 +77,7 @@ class HttpTransport:
 
     async def _post(self, text: str, message_id: uuid.UUID) -> None:
         try:
-            status, body = await self._exchange("POST", self._rpc, text)
+            status, body = await self._exchange("POST", self._path, text)
         except (*_BROKEN, httpx.InvalidURL, HandshakeRefused) as error:
             self._answers.put_nowait(Failed(message_id, f"the POST failed: {_described(error)}"))
             return
@@ -89,20 +92,28 @@ class HttpTransport:
         sent = time.monotonic()
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                status, _ = await self._exchange("GET", self._health)
+                status, _ = await self._exchange("GET", HEALTH_PATH)
         except (*_BROKEN, HandshakeRefused, TimeoutError) as error:
             raise TimeoutError(f"the health check failed: {_described(error)}") from error
         if status != HTTP_OK:
-            told = of_status(self._health, status)
+            told = of_status(http_url(self._address.endpoint, HEALTH_PATH), status)
             raise TimeoutError(told or f"the health check was answered with HTTP {status}")
         return time.monotonic() - sent
 
-    async def _exchange(self, method: str, url: str, text: str | None = None) -> tuple[int, str]:
+    async def _exchange(self, method: str, path: str, text: str | None = None) -> tuple[int, str]:
         """Send a request and read its body, up to the largest answer that is taken."""
-        headers = {"Content-Type": "application/json"} if text is not None else {}
+        address, named = self._address, http_url(self._address.endpoint, path)
+        headers = address.cookies.headers(named)
+        if text is not None:
+            headers["Content-Type"] = "application/json"
         async with self._client.stream(
-            method, url, content=text, headers=headers, extensions=self._extensions
+            method,
+            http_url(address.dialled, path),
+            content=text,
+            headers=headers,
+            extensions=self._extensions,
         ) as response:
+            address.cookies.take(named, response.headers.multi_items())
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
