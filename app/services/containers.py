@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
 from app.errors import Conflict, EndpointRefused, Invalid
-from app.models import AcpConnectionConfiguration, Container, ContainerSession
+from app.models import AcpConnectionConfiguration, Container, ContainerLease, ContainerSession
 from app.protocol.endpoints import parse_endpoint
 from app.protocol.states import ContainerStatus, EncryptionLevel, Protocol
 from app.services import audit, connection_actions, doorbell
@@ -174,8 +176,15 @@ def remove(session: Session, container: Container, actor: Actor, reason: str) ->
         before=_shown(container),
     )
     doorbell.ask(session, container.id)
+    _wait_for_the_gateway(session, container)
     session.delete(container)
     session.flush()
+
+
+def _wait_for_the_gateway(session: Session, container: Container) -> None:
+    """Lock the lease before what hangs on the container, as the gateway does, so that neither blocks both."""
+    lease = select(ContainerLease.epoch).where(ContainerLease.container_id == container.id)
+    session.execute(lease.with_for_update())
 
 
 def _shown(container: Container) -> dict[str, Any]:

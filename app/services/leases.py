@@ -58,7 +58,8 @@ _RENEW = text("""
 _MISSING = text("""
     INSERT INTO container_lease (container_id)
     SELECT c.id FROM container c WHERE NOT EXISTS (SELECT FROM container_lease l WHERE l.container_id = c.id)
-    ORDER BY c.id ON CONFLICT DO NOTHING
+    ORDER BY c.id FOR KEY SHARE OF c SKIP LOCKED  -- one that is being removed needs no lease any more
+    ON CONFLICT DO NOTHING
 """)
 _ALIVE = text("""
     SELECT g.id, g.address,

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.errors import LeaseLost
 from app.models import ContainerLease, Gateway
+from app.queries import containers as stored
 from app.services import containers, leases
 from app.services.containers import ContainerValues
 from app.services.leases import Member
@@ -215,3 +216,14 @@ def test_a_new_container_is_taken_with_the_next_beat(sessions: Sessions, fleet: 
 def test_no_container_no_lease(sessions: Sessions) -> None:
     with pytest.raises(LeaseLost):
         fence(sessions, uuid.UUID(int=9), join(sessions), 1)
+
+
+def test_one_that_is_being_removed_gets_no_lease(sessions: Sessions) -> None:
+    """A gateway neither waits for the removal nor fails on what is gone afterwards."""
+    values = ContainerValues(name="web-1", endpoint_url="http://127.0.0.1:9000")
+    with sessions.begin() as session:
+        containers.register(session, values, TESTER)
+    member = join(sessions)
+    with sessions.begin() as removing:
+        containers.remove(removing, stored.get(removing, "web-1"), TESTER, "old")
+        assert renew(sessions, member) == {}
