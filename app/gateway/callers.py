@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from app.gateway.ways import Channelled
 
 PREFIX: Final = "/acp/"
+CLOSE_SECONDS: Final = 1.0
+"""What a caller is given to confirm a close; one that is held back does not hear of it."""
 
 
 class Visit(NamedTuple):
@@ -78,6 +80,7 @@ class CallerEndpoint:
             process_request=self._process_request,
             process_response=_name_connection,
             max_size=LARGEST_FRAME,
+            close_timeout=CLOSE_SECONDS,
             compression=None,  # callers are next door; deflate would cost memory for each of them
             server_header="LumiLink-ACP-Console",
         )
