@@ -19,6 +19,7 @@ from app.gateway.causes import of_dial, of_status, plain
 from app.gateway.transport import Ended
 from app.gateway.websocket import LARGEST_FRAME, WebSocket
 from app.protocol import states
+from app.protocol.endings import Ending
 from app.protocol.endpoints import http_url, websocket_url
 from app.protocol.redaction import redact_headers, redact_text
 
@@ -59,7 +60,7 @@ class AcpTransport:
 
     @property
     def ended(self) -> Ended | None:
-        return _ended(self._socket.closed) if self._socket.lost.done() else None
+        return _ended(self._socket.closed, self._socket.error) if self._socket.lost.done() else None
 
     def frames(self) -> AsyncIterator[str]:
         """Yield text frames; binary ones are ignored (wire.md)."""
@@ -76,9 +77,10 @@ class AcpTransport:
         return await self._socket.ping()
 
     def silence(self) -> float:
-        """Without the kernel's word, as on other systems than Linux, from the last frame that was read."""
-        seconds = sockets.silence(self._socket.transport.get_extra_info("socket"))
-        return time.monotonic() - self._socket.heard if seconds is None else seconds
+        """Say what the kernel does, unless we have heard since, or do not listen."""
+        unheard = time.monotonic() - self._socket.heard
+        silence = sockets.silence(self._socket.transport.get_extra_info("socket"))
+        return unheard if silence is None else min(silence, unheard)
 
     async def close(self, reason: str) -> None:
         await self._socket.close(CloseCode.NORMAL_CLOSURE, reason)
@@ -160,24 +162,23 @@ async def _open(protocol: ClientProtocol, address: Address, url: str) -> tuple[W
     return socket, accepted
 
 
-def _ended(closed: websockets.ConnectionClosed) -> Ended:
+def _ended(closed: websockets.ConnectionClosed, error: Exception | None) -> Ended:
     """Read who began the close, and how, from what was received and sent (RFC 6455, section 7.1)."""
     if closed.rcvd is None and closed.sent is None:
-        return _broken(closed)
+        return _broken(error)
     by_peer = closed.rcvd is not None and (closed.rcvd_then_sent or closed.sent is None)
     frame = closed.rcvd if by_peer else closed.sent
     if frame is None:  # closed by us, and never confirmed
-        return _broken(closed)
+        return _broken(error)
     return Ended(
         redact_text(frame.reason) or f"closed with {frame.code}", "peer" if by_peer else "us", frame.code
     )
 
 
-def _broken(closed: websockets.ConnectionClosed) -> Ended:
+def _broken(error: Exception | None) -> Ended:
     """Say that nobody said goodbye, and what the system knows of it (a reset, a time-out)."""
-    cause = closed.__cause__
-    why = f": {plain(cause)}" if isinstance(cause, OSError) and cause.errno else ""
-    return Ended(f"the connection broke without a close frame{why}", "network", 1006)
+    why = f": {plain(error)}" if isinstance(error, OSError) and error.errno else ""
+    return Ended.of(Ending.BROKEN, why=why)
 
 
 def _opaque(headers: dict[str, str], name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.protocol import frames
+from app.protocol.endings import Ending
 from app.protocol.states import ConnectionStatus, Direction, MessageType
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from app.models import AcpMessage
     from app.protocol.message import Message
 
-REASON: Final = "the gateway that held the connection is gone"
+REASON: Final = Ending.GATEWAY_GONE.told()
 
 
 async def adopt(ledger: Ledger, channel: Channel) -> None:
@@ -21,7 +22,7 @@ async def adopt(ledger: Ledger, channel: Channel) -> None:
     for book, status, unanswered in await ledger.adopt(REASON):
         notes = [_unanswered(channel, each) for each in unanswered]
         if status is ConnectionStatus.CONNECTED:
-            payload = {"code": 0, "reason": REASON, "by": "us"}
+            payload = {"code": Ending.GATEWAY_GONE.code, "reason": REASON, "by": Ending.GATEWAY_GONE.by}
             notes.append(channel.mux.note(MessageType.DISCONNECT, Direction.OUTBOUND, payload))
         if status is not ConnectionStatus.DISCONNECTED:
             channel.book = book

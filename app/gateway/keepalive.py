@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.gateway.causes import plain
 from app.gateway.transport import Ended
+from app.protocol.endings import Ending
 from app.protocol.liveness import Liveness, Loss, Pace
 from app.protocol.states import Protocol
 
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 
 LATE: Final = 0.1
 """Part of the detector's time by which a look may be late; after more, the gateway itself had stood still."""
-ABNORMAL, NORMAL = 1006, 1000  # RFC 6455, section 7.4.1
 
 
 class KeepAlive:
@@ -145,21 +145,6 @@ class KeepAlive:
 
 
 def ended(loss: Loss, pace: Pace) -> Ended:
-    """Return how a link ends that is given up: who is to blame, the close code and the reason."""
-    idle = f"{pace.idle:g} s"
-    return {
-        Loss.HALF_OPEN: Ended(
-            f"half-open: a ping was not answered and nothing else came for {pace.half_open / 2:g} s",
-            "network",
-            ABNORMAL,
-        ),
-        Loss.IDLE: Ended(f"nothing was received for {idle}, pongs included", "network", ABNORMAL),
-        Loss.ONE_WAY: Ended(
-            f"pings were not answered for {idle}, although something came: what is sent does not arrive",
-            "network",
-            ABNORMAL,
-        ),
-        Loss.FROZEN: Ended(
-            f"the agent did not answer within {idle}, although its socket is open", "us", NORMAL
-        ),
-    }[loss]
+    """Return how a link ends that is given up."""
+    seconds = pace.half_open / 2 if loss is Loss.HALF_OPEN else pace.idle
+    return Ended.of(Ending[loss.name], seconds=seconds)

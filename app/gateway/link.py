@@ -11,6 +11,7 @@ from app.errors import DialError
 from app.gateway.channel import new_multiplexer
 from app.gateway.transport import Ended, Failed
 from app.protocol.classify import PING_METHOD
+from app.protocol.endings import Ending
 from app.protocol.frames import parse
 from app.protocol.handshake import initialize_params, negotiate
 from app.protocol.redaction import redact
@@ -201,4 +202,4 @@ class Link:
         error = None if pump.cancelled() else pump.exception()
         if error is not None:
             log.error("The pump of a link failed", exc_info=error)
-            self.lose(Ended(f"the gateway made a mistake: {type(error).__name__}; it is in its log", "us"))
+            self.lose(Ended.of(Ending.MISTAKE, why=type(error).__name__))

@@ -22,6 +22,7 @@ from app.gateway.supervisors import Supervisors
 from app.gateway.tenure import Tenure
 from app.gateway.vitals import Vitals
 from app.models import new_id
+from app.protocol.endings import Ending
 
 if TYPE_CHECKING:
     import uuid
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 6.5
 """What an orderly stop may take before the rest is left to the next gateway."""
-STOPPING: Final = "the gateway is stopping"
+STOPPING: Final = Ending.STOPPING.told()
 
 
 class Gateway:

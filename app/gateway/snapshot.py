@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.errors import NotFound
 from app.models import AcpConnection, ProtocolMigration
+from app.protocol.endings import Ending
 from app.protocol.states import ActionKind, ContainerStatus, MigrationPhase, Protocol
 from app.queries import connection_actions, containers, protocol_migrations
 from app.services.configurations import ConfigurationValues
@@ -89,7 +90,7 @@ class Snapshot:
     def withheld(self) -> str | None:
         """Why it must not be connected now, None if it may."""
         if not self.running:
-            return "the container is stopped"
+            return Ending.STOPPED.told()
         if self.migration is not None and not self.migration.interruptible:
             return None  # it ends on one protocol or the other before anything else
         return next((each.words for each in self.actions if each.holds), None)

@@ -20,6 +20,7 @@ from app.gateway.actions import Actions
 from app.gateway.adoption import adopt
 from app.gateway.connector import Connector
 from app.gateway.migrator import Migrator
+from app.protocol.endings import Ending
 from app.protocol.states import Cause, Protocol
 from app.queries import containers
 from app.services import protocol_migrations
@@ -49,7 +50,7 @@ class Supervisor:
         self._doorbell = asyncio.Event()
         self._migrating = False
         self.ended = False
-        self._parting = "the gateway no longer holds this container"
+        self._parting = Ending.HANDED_OVER.told()
 
     @property
     def channel(self) -> Channel:
@@ -88,7 +89,7 @@ class Supervisor:
         self._doorbell.clear()
         now = await self._ledger.read(partial(snapshot.load, container_id=self.lease.container_id))
         if now is None:
-            self.channel.dismiss("the container was removed")
+            self.channel.dismiss(Ending.REMOVED.told())
             return False
         self._migrating = now.migration is not None
         self._connector.configure(now.configuration)
@@ -114,7 +115,7 @@ class Supervisor:
         if link.dialling == now.dialling:
             await self._rest()
         else:
-            await self._connector.end("its address or configuration was changed")
+            await self._connector.end(Ending.CHANGED.told())
 
     async def _bring_up(self, now: Snapshot) -> None:
         if now.migration is not None:
@@ -146,7 +147,7 @@ class Supervisor:
 
     async def _exhausted(self, now: Snapshot, reason: str) -> None:
         """No attempt is left: the connection has ended. Fall back where that is allowed and HTTP answers."""
-        gave_up = f"gave up after {self._attempts.made} attempts: {reason}"
+        gave_up = Ending.GAVE_UP.told(attempts=self._attempts.made, why=reason)
         self.channel.offline(f"the container is not connected: {gave_up}")
         await self._connector.end_row(gave_up)
         self._attempts.rest(self._connector.settings.redial_interval)

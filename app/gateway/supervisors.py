@@ -11,6 +11,7 @@ from app.errors import LeaseLost
 from app.gateway.batch import Entry, Lease
 from app.gateway.supervisor import Supervisor
 from app.models import new_id
+from app.protocol.endings import Ending
 
 if TYPE_CHECKING:
     import uuid
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 5.0
-NOT_HELD: Final = "the gateway no longer holds this container"
+NOT_HELD: Final = Ending.HANDED_OVER.told()
 
 
 class Barrier(NamedTuple):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from app.protocol import states
+    from app.protocol.endings import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Ended:
     reason: str
     by: str
     code: int = 0
+
+    @classmethod
+    def of(cls, ending: Ending, **particulars: object) -> Ended:
+        """Return an end of the table, with its particulars."""
+        return cls(ending.told(**particulars), ending.by, ending.code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from app.live.fragments import fragment
 from app.protocol.conversation import read
+from app.protocol.endings import CLOSE_CODES
 from app.protocol.states import ConnectionStatus, Direction, MessageType, Protocol
 from app.web.payload_tree import tree
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.models import AcpMessage
     from app.protocol.conversation import Step, Turn
+    from app.protocol.endings import CloseCode
 
 _MARKER: Final = re.compile(r"«[^«»]{1,200}»")
 KIB: Final = 1024
@@ -37,6 +39,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(conversation)
     app.add_template_filter(lasted)
     app.add_template_filter(share)
+    app.add_template_filter(close_code)
     app.add_template_global(fragment)
     app.add_template_global(may)
     app.jinja_env.globals.update(
@@ -129,3 +132,10 @@ def _members(payload: dict[str, Any]) -> str:
         for name, value in list(payload.items())[:8]
         if not name.startswith("_")
     )
+
+
+def close_code(message: AcpMessage) -> CloseCode | None:
+    """Give what the close code of a `disconnect` record means; None where there is none that we know."""
+    payload = message.payload if message.message_type == MessageType.DISCONNECT else None
+    code = payload.get("code") if isinstance(payload, dict) else None
+    return CLOSE_CODES.get(code) if isinstance(code, int) else None

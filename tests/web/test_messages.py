@@ -97,3 +97,12 @@ def test_sizes_and_previews_are_for_people() -> None:
 
 def test_marking_escapes_first() -> None:
     assert marked("«<b>»&") == '<mark class="redacted">«&lt;b&gt;»</mark>&amp;'
+
+
+def test_a_close_code_is_explained(sign_in: SignIn, world: World) -> None:
+    connection = world.connected(world.container())
+    payload = {"code": 1006, "reason": "half-open: …", "by": "network"}
+    ended = world.record(connection, payload, message_type="disconnect", method=None, rpc_kind="none")
+    assert "1006: no close frame: the connection broke" in sign_in("viewer").get(f"/messages/{ended.id}").text
+    odd = world.record(connection, {"code": "1006"}, message_type="disconnect", method=None, rpc_kind="none")
+    assert "Close code" not in sign_in("viewer").get(f"/messages/{odd.id}").text
