@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 # What joins a name to its value; a type may stand between, and in XML an attribute or the end of a tag.
 _JOIN: Final = (
     r"""\\{0,4}["'`]?\]?(?:[ \t]{0,8}(?::[ \t]{0,4}(?:str|[sS]tring|SecretStr|bytes|Optional\[str\]|&str)"""
-    r"""[ \t]{0,4}=|=>|:=|\?=|\|\||={1,3}|!={1,2}|:{1,3}(?:[ \t]{0,4}[|>][+-]?[ \t]{0,4}\r?\n)?)[ \t]{0,32}"""
+    r"""[ \t]{0,4}=|=>|:=|\?=|\|\||={1,3}|!={1,2}"""
+    r"""|:{1,3}(?:[ \t]{0,4}[|>][+-]?[ \t]{0,4}(?:\r?\n|\\+n))?)[ \t]{0,32}"""
     r"""|["'`][ \t]{0,4},[ \t]{0,4}|["'][ \t]{1,8}value[ \t]{0,4}=[ \t]{0,4}|>)"""
 )
 _PARTS: Final = re.compile(
-    rf"[^\w.-]?(?:(?P<flag>--?[\w-]++)[ \t]{{1,8}}|(?P<name>[\w.-]++)(?P<join>{_JOIN}))", re.ASCII
+    rf"(?:\\[nrt]|[^\w.-])?(?:(?P<flag>--?[\w-]++)[ \t]{{1,8}}|(?P<name>[\w.-]++)(?P<join>{_JOIN}))", re.ASCII
 )
 _VALUE: Final = re.compile(
     r"""\\{1,4}["'](?P<escaped>[^"'\\\n]*+)|[bBrRuUfFL@$]{0,2}"(?P<double>(?:[^"\\\n]|\\.)*+)"""
@@ -27,6 +28,7 @@ _VALUE: Final = re.compile(
     r"""|(?P<bare>(?:(?i:bearer|basic|token|digest|apikey)[ \t]{1,8})?[^\s"'`&<>«»\\]++)"""
 )
 _REST_OF_LINE: Final = re.compile(r"""[^\r\n"'«»\\]++""")
+_SCHEME: Final = re.compile(r"(?i:bearer|basic|token|digest|apikey)[ \t]{1,8}")
 _LONGEST_HINTED: Final = 512  # characters; no key is longer
 
 _PLAIN_WORDS: Final = frozenset(
@@ -49,14 +51,16 @@ _PLAIN_WORDS: Final = frozenset(
 )
 # `$PASSWORD`, `${DB_PASS:-}`, `{{ secret }}`, `<your token>`, `%TOKEN%`, `xxxx`
 _VARIABLE: Final = re.compile(
-    r"\$\{?\{?[\w. :-]*+\}{0,2}|\{\{[^}]*+\}{0,2}|\{\w*+\}|<[^>]*+>?|%\w++%|\$\([^)]*+\)?|[xX*.•]{2,}+",
+    r"\$\{?\{?[\w. :-]*+\}{0,2}|\{\{[^}]*+\}{0,2}|\{\w*+\}|<[^>]*+>?|%\w++%"
+    r"|#[0-9a-fA-F]{3,8}|\$\([^)]*+\)?|[xX*.•]{2,}+",
     re.ASCII,
 )
 _CALL: Final = re.compile(
-    r"[A-Za-z_$][\w$]*+(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*+)*+[(\[{].*+", re.ASCII | re.DOTALL
+    r"!{0,2}[A-Za-z_$][\w$]*+(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*+)*+[(\[{].*+", re.ASCII | re.DOTALL
 )
 _CHAIN: Final = re.compile(r"[A-Za-z_$][A-Za-z_$]*+(?:(?:\.|->|::|\?\.)[A-Za-z_$]++)++", re.ASCII)
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_]++", re.ASCII)
+_SMALL_NUMBER: Final = re.compile(r"[0-9]{1,3}")
+_IDENTIFIER: Final = re.compile(r"[a-z_]++|[A-Z_]++|_?[a-z]{0,20}+(?:[A-Z]{1,4}[a-z]{2,20})+", re.ASCII)
 
 
 class Assignments:
@@ -65,7 +69,7 @@ class Assignments:
     def __init__(self, secrets: Secrets) -> None:
         self._kind_of_name = secrets.kind_of_name
         self._look = compiled(
-            rf"(?:^|[^\w.-])(?:--?[\w-]*{secrets.stems}[\w-]*[ \t]{{1,8}}"
+            rf"(?:^|\\[nrt]|[^\w.-])(?:--?[\w-]*{secrets.stems}[\w-]*[ \t]{{1,8}}"
             rf"|[\w.-]*{secrets.stems}[\w.-]*{_JOIN})"
         )
 
@@ -82,14 +86,15 @@ class Assignments:
                 done = span[2]
 
     def _value(self, parts: re.Match[str], text: str, start: int) -> tuple[str, int, int] | None:
-        name = (parts["name"] or parts["flag"]).lstrip("-")
-        kind = self._kind_of_name(name)
-        if kind is None:
-            return _hinted_value(text, start) if hints(name) else None
+        name, join = (parts["name"] or parts["flag"]).lstrip("-"), parts["join"] or " "
+        # Of `token.value`, the last word decides: what is in a secret's other members need not be one.
+        kind = self._kind_of_name(name.rpartition(".")[2])
+        if kind is None or "," in join:
+            known = kind or self._kind_of_name(name) or hints(name)
+            return _hinted_value(text, start, kind or "token") if known else None
         found = _VALUE.match(text, start)
         if found is None or found.lastgroup is None:
             return None
-        join = parts["join"] or " "
         begin, end = found.span(found.lastgroup)
         if found.lastgroup == "bare":
             if join == ">" and text[end : end + 1] != "<":
@@ -97,18 +102,22 @@ class Assignments:
             if kind in ("authorization", "cookie") and (rest := _REST_OF_LINE.match(text, start)):
                 begin, end, join = *rest.span(), "="
             end = _without_point(text, begin, end)
-            if _is_code(text[begin:end], join):
+            if _is_code(text[begin:end], join, text[end : end + 1]):
                 return None
+        elif begin - 1 == start and join in (":", "=") and text[start] == parts[0][0]:
+            return None  # `'Cookie:'` in a sentence: the quote closes
         return None if _is_plain(text[begin:end], name) else (kind, begin, end)
 
 
-def _hinted_value(text: str, start: int) -> tuple[str, int, int] | None:
+def _hinted_value(text: str, start: int, kind: str) -> tuple[str, int, int] | None:
     found = _VALUE.match(text, start, start + _LONGEST_HINTED)
     if found is None or found.lastgroup is None:
         return None
     begin, end = found.span(found.lastgroup)
     end = _without_point(text, begin, end)
-    return ("token", begin, end) if looks_random(text[begin:end]) else None
+    scheme = _SCHEME.match(text, begin, end)
+    begin = scheme.end() if scheme else begin
+    return (kind, begin, end) if looks_random(text[begin:end]) else None
 
 
 def _without_point(text: str, begin: int, end: int) -> int:
@@ -126,8 +135,9 @@ def _is_plain(value: str, name: str) -> bool:
     )
 
 
-def _is_code(value: str, join: str) -> bool:
+def _is_code(value: str, join: str, after: str) -> bool:
     """Tell whether a value without quotes is an expression: a call, `self.token`, a name after a space."""
-    if _CALL.fullmatch(value) or _CHAIN.fullmatch(value):
+    if _CALL.fullmatch(value) or _CHAIN.fullmatch(value) or _SMALL_NUMBER.fullmatch(value):
         return True
-    return bool(join[-1] in " \t," or "," in join) and _IDENTIFIER.fullmatch(value) is not None
+    in_code = (join[-1] in " \t" and "\n" not in join) or after in (",", ")", ";")
+    return in_code and _IDENTIFIER.fullmatch(value) is not None

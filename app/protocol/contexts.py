@@ -18,7 +18,9 @@ PRIVATE_KEY: Final = re.compile(
 _ALGORITHM: Final = re.compile(
     r"(?i:sha|md|base|utf|aes|rsa|pbkdf|argon|bcrypt|scrypt|http|v)-?[0-9].*", re.DOTALL
 )
-_PLAIN_USER: Final = re.compile(r"[a-z][a-z_-]{0,19}")
+_PLAIN_USER: Final = re.compile(
+    r"[a-z][a-z_-]{0,19}|(?:user|username|name|me|my_?user)?:(?:password|passwd|pass|pwd|pw|secret|p)"
+)
 _REFERENCE: Final = re.compile(
     r"[$%{<(].*|[^:]*:[$%{<(].*|[0-9]{1,5}(?::[0-9]{1,5})?|[.~]?/.*|-.*", re.DOTALL
 )
@@ -75,7 +77,7 @@ CONTEXTS: Final = (
     ),
     Context(
         "password",
-        r"(?i:\b(?:pass(?:word|phrase|code|wd)|pwd|secret|token|(?:api|access|auth|private)?[ _-]?key)\s{1,4}"
+        r"(?i:\b(?:pass(?:word|phrase|code|wd)|pwd|secret|token|(?:api|access|auth|private)[ _-]?key)\s{1,4}"
         rf"(?:(?:is|was|to)(?: now)?:?\s{{1,4}})?){_QUOTE}",
         r"[^\s\"'`<>«»\\,]{6,512}",
         _spoken,

@@ -43,8 +43,8 @@ NAMES: Final = (
         "DB_CREDENTIALS",
     ),
     Name("credential", r"^_auth$", "_auth"),
-    Name("token", r"[a-z]*token|jwt|otp|sas|sig|(?:amz|goog)_signature|pat", "GITHUB_TOKEN"),
-    Name("token", r"[a-z]*(?:apikey|accesskey|authkey|accountkey)", "anthropicApikey"),
+    Name("token", r"[a-z]*token|jwt|otp|(?:amz|goog)_signature", "GITHUB_TOKEN"),
+    Name("token", r"[a-z]*(?:apikey|authkey|accountkey)", "anthropicApikey"),
     Name(
         "token",
         r"(?:api|app|application|access|account|auth|bot|client|db|database|license|service)_key",
@@ -62,7 +62,7 @@ NAMES: Final = (
 ABOUT: Final = (
     r"counts?|limits?|types?|usage|budget|length|size|ur[il]s?|endpoints?|methods?|names?|files?|path|dir|fields?"
     r"|header|expir[a-z]*|expires_(?:in|at)|ttl|max_age|lifetime|status|enabled|required|alg|algorithm|format"
-    r"|version|providers?|source|scopes?|policy|ref|arn|class|prefix|label|description|manager|store|vault"
+    r"|version|providers?|source|scopes?|policy|ref|arn|class|prefix|label|description|manager|store|vault|kind|domain|index|begin|end|pos|magic|principals"
 )
 """Last words of names that only speak about a secret: `tokenCount`, `secretName`; nothing is hidden."""
 
@@ -73,7 +73,7 @@ PLAIN_TOKENS: Final = (
 """Words before `token` of names that are no secrets either: `nextPageToken`, `eos_token`."""
 
 HINTS: Final = (
-    r"keys?|auth|access|api|login|pass|pin|salt|seed|signature|hmac|webhook|license|dsn|tokens|session_cookie"
+    r"keys?|auth|access|api|login|pass|pin|salt|seed|signature|hmac|webhook|dsn|sig|sas|pat|accesskey|tokens|session_cookie"
     r"|adafruit|adobe|airtable|algolia|alibaba|anthropic|artifactory|asana|atlassian|aws|azure|beamer|bintray"
     r"|bitbucket|bittrex|bundle|cloudant|cloudflare|codecov|cohere|coinbase|confluence|confluent|contentful"
     r"|contribsys|datadog|discord|dnkey|drone|droneci|dropbox|etsy|facebook|fastly|finicity|finnhub|flickr"

@@ -39,11 +39,13 @@ def _forms_of(*, dashed: bool) -> str:
     return "|".join(form.pattern for form in FORMS if ("-]" in form.pattern) is dashed)
 
 
+# The end of an escape for the eyes of others: JSON in a string, a URL's, a terminal's colour.
+_ESCAPE: Final = r"\\[nrtbf]|%[0-9A-Fa-f]{2}|\[[0-9;]{0,8}m"
 # No form begins in the midst of a run of its own characters: see app.protocol.secrets.
 _FORM: Final = compiled(
-    rf"(?:(?:^|[^\w-])-?(?:{_forms_of(dashed=True)})|(?:^|\W)(?:{_forms_of(dashed=False)}))[\w-]*"
+    rf"(?:(?:^|[^\w-]|{_ESCAPE})-?(?:{_forms_of(dashed=True)})|(?:^|\W|{_ESCAPE})(?:{_forms_of(dashed=False)}))[\w-]*"
 )
-_BEFORE: Final = re.compile(r"\W*+", re.ASCII)
+_BEFORE: Final = re.compile(rf"(?:{_ESCAPE}|\W)*+", re.ASCII)
 
 
 def marker(kind: str, length: int) -> str:

@@ -72,7 +72,9 @@ class Secrets:
         hinted = rf"{_anywhere(HINTS)}[\w.-]*{_GAP}[=:,>|]{{1,3}}{_GAP}[\w+/=.~%-]{{12}}"
         known = "|".join(_COUNT.sub(_relaxed, form.sign or form.pattern) for form in FORMS)
         text = rf"{'|'.join(_CONTEXT)}|{sure}(?:[^a-z]|$)|{hinted}|{known}"
-        self.stems = rf"(?:{sure}|{_anywhere(HINTS)})"
+        stems = "|".join([*(each.words for each in every), HINTS])
+        self.stems = _anywhere(stems, between="[-_.]")
+        """Finds the words of all names that tell or may tell a secret, in one word of a text."""
         self.in_text = compiled(text)
         """Finds something in every text that holds a secret, and in few others; for blobs see LONG_RUN."""
         self.in_frame = compiled(f'{text}|"(?:{"|".join(EVERYWHERE)})"')
@@ -105,15 +107,15 @@ def _hints_of_short(name: str) -> bool:
 def looks_random(value: str) -> bool:
     """Tell whether a value is made by a machine: letters and digits in quick change, or only digits.
 
-    Of random text, 40 to 60 percent of the neighbours are of different classes (lower, upper, digit); of
-    words, of CamelCase and of names with a number behind them, less than 35.
+    Of random text, 40 to 60 percent of the neighbours are of different classes (lower, upper, digit). Names
+    with numbers seldom change between letters and digits; CamelCase without digits does less often.
     """
     if not _RANDOM.fullmatch(value):
         return False
     if value.isdigit():
         return len(value) >= 14  # noqa: PLR2004 - more than a time in milliseconds has
     changes = len(_CHANGE.findall(value))
-    return changes >= max(3, (0.2 if any(map(str.isdigit, value)) else 0.42) * len(value))
+    return changes >= max(3, (0.12 if any(map(str.isdigit, value)) else 0.42) * len(value))
 
 
 def _words(name: str) -> str:
@@ -121,10 +123,10 @@ def _words(name: str) -> str:
     return _BOUNDARY.sub("_", _MARKED.sub("|", name) if "«" in name else name).lower()
 
 
-def _anywhere(words: str) -> str:
+def _anywhere(words: str, between: str = "[-_. ]") -> str:
     """Make of a pattern over words one that finds them in any spelling, and more."""
     plain = words.replace("^", "").replace("$", "").replace("[a-z]*", "")
-    return f"(?i:{plain.replace('_', '[-_. ]{0,2}')})"
+    return f"(?i:{plain.replace('_', f'{between}{{0,2}}')})"
 
 
 def _whole(words: str) -> re.Pattern[str]:

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.protocol.frames import parse
@@ -438,6 +438,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_redacting_a_text_again_changes_nothing(text: str) -> None:
     once = redact_text(text)
@@ -445,6 +446,7 @@ def test_redacting_a_text_again_changes_nothing(text: str) -> None:
     once.encode()
 
 
+@settings(deadline=None)
 @given(
     VALUES,
     st.sampled_from(["session/new", "terminal/create", "authenticate", "fs/write_text_file", "_x", None]),
@@ -454,6 +456,7 @@ def test_redacting_a_frame_again_changes_nothing(value: object, method: str | No
     stored(frame if method is None else {"id": 1, "method": method, "params": value})
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_any_text_can_be_stored(text: str) -> None:
     once = redact(parse(text))

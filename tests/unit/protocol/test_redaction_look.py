@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.protocol import redaction
 from app.protocol.frames import parse
 from app.protocol.redaction_rules import EVERYWHERE, FORMS, HINTS, NAMES
+from tests.support import secret_corpus
 
 WORDS = [word for name in NAMES for word in name.words.replace("[a-z]*", "").split("|")]
 SPELLINGS = [
@@ -105,7 +106,7 @@ def check(text: str, answers: str | None) -> bool:
     return clean
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(tree=TREES, method=METHODS, ascii_only=st.booleans(), answer=st.booleans())
 @example(tree={"name": "GITHUB_TOKEN", "value": "x"}, method="session/update", ascii_only=True, answer=False)
 @example(tree={"value": "x", "name": "GITHUB_TOKEN"}, method="session/update", ascii_only=True, answer=False)
@@ -117,7 +118,7 @@ def test_what_is_called_clean_needs_no_redaction(
     check(json.dumps({"jsonrpc": "2.0", **body}, ensure_ascii=ascii_only), method)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_form_is_called_clean(data: st.DataObject) -> None:
     form = data.draw(st.sampled_from(FORMS))
@@ -127,6 +128,13 @@ def test_no_form_is_called_clean(data: st.DataObject) -> None:
         json.dumps({"jsonrpc": "2.0", "method": "session/update", "params": [f"{before}{secret}{after}"]}),
         None,
     )
+
+
+def test_no_secret_of_the_corpus_is_called_clean() -> None:
+    for sample in secret_corpus.samples(21, of_each=3):
+        check(sample.frame, "session/prompt")
+    for text in secret_corpus.plain(22, 500):
+        check(text, "session/prompt")
 
 
 def test_most_recorded_frames_are_clean(recorded_text: str) -> None:
