@@ -130,7 +130,10 @@ class Link:
 
     def put(self, text: str, message_id: uuid.UUID) -> None:
         """Send a text, in order, as soon as the socket takes it; see `drained`."""
-        self.transport.send(text, message_id)
+        try:
+            self.transport.send(text, message_id)
+        except Exception as error:  # noqa: BLE001 — who delivers has others to deliver to
+            self._mistaken(error)
 
     async def drained(self) -> None:
         """Wait while the container takes too little of what is sent: back-pressure for the callers."""
@@ -201,5 +204,8 @@ class Link:
         """Give the link up if the pump failed: what it was to carry would otherwise wait for nothing."""
         error = None if pump.cancelled() else pump.exception()
         if error is not None:
-            log.error("The pump of a link failed", exc_info=error)
-            self.lose(Ended.of(Ending.MISTAKE, why=type(error).__name__))
+            self._mistaken(error)
+
+    def _mistaken(self, error: BaseException) -> None:
+        log.error("A link failed", exc_info=error)
+        self.lose(Ended.of(Ending.MISTAKE, why=type(error).__name__))

@@ -1,4 +1,4 @@
-"""A link whose pump fails: found, said and given up, never left to wait for nothing."""
+"""A link that fails by a mistake: found, said and given up, never left to wait for nothing."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ class Broken:
         await asyncio.Event().wait()
         yield ""
 
-    async def send(self, _text: str, _message_id: object) -> None:
+    def send(self, _text: str, _message_id: object) -> None:
         raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("reading", [True, False])
-def test_a_pump_that_fails_gives_the_link_up(*, reading: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mistake_gives_the_link_up_and_nothing_else(
+    *, reading: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     async def main() -> str:
         nothing = cast("Any", None)
         link = Link(cast("Any", Broken(reading=reading)), nothing, nothing, nothing)
