@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from app import config_values as read
-from app.config_values import SECRET_KEY_LENGTH, Bind, Network
+from app.config_values import MEBIBYTE, SECRET_KEY_LENGTH, Bind, Network
 from app.errors import BadSetting
 from app.protocol.policy import EndpointPolicy, OwnService
 
@@ -157,6 +157,21 @@ class Settings:
         14.0,
         "Seconds, 2 to 300, within which a connection whose peer is gone without a word is found.",
     )
+    memory_bytes: int = _variable(
+        "CONSOLE_MEMORY_MIB",
+        read.mebibytes(8, 65_536),
+        64 * MEBIBYTE,
+        "MiB of records that may wait for the database in the gateway's memory, 8 to 65536.",
+    )
+    spool_bytes: int = _variable(
+        "CONSOLE_SPOOL_MIB",
+        read.mebibytes(8, 1_048_576),
+        1024 * MEBIBYTE,
+        "MiB that may wait on disk after that while the database is away, 8 to 1048576.",
+    )
+    spool_dir: Path | None = _variable(
+        "CONSOLE_SPOOL_DIR", Path, None, "Folder for that, if not spool in CONSOLE_DATA_DIR."
+    )
     offer_fs: bool = _variable(
         "CONSOLE_OFFER_FS", read.flag, False, "Offer containers fs/*, answered by callers."
     )
@@ -212,6 +227,10 @@ class Settings:
             ports=self.allowed_ports,
             own=tuple(dict.fromkeys(own)),
         )
+
+    def spools_in(self) -> Path:
+        """Give the folder in which gateways spool."""
+        return self.spool_dir or self.data_dir / "spool"
 
     def require_secret_key(self) -> str:
         """Give the key that signs sessions: the one set, else one that is made once and kept in data_dir.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Network = IPv4Network | IPv6Network
 
+MEBIBYTE: Final = 1024 * 1024
 SECRET_KEY_LENGTH: Final = 32
 """Characters; of an URL-safe alphabet these are 192 bits, more than the session signature's 160 (SHA-1)."""
 
@@ -152,6 +153,11 @@ def integer(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def mebibytes(least: int, most: int) -> Callable[[str], int]:
+    read = integer(least, most)
+    return lambda text: read(text) * MEBIBYTE
 
 
 def seconds(least: float, most: float = 86_400) -> Callable[[str], float]:

@@ -15,11 +15,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 from websockets.asyncio.server import serve
 
+from app.config_values import MEBIBYTE
 from app.gateway.batch import COPY, Lease
 from app.gateway.channel import Channel
 from app.gateway.database import Database
 from app.gateway.metrics import Metrics
-from app.gateway.recorder import BATCH_ROWS, Recorder
+from app.gateway.recorder import BATCH_ROWS, Limits, Recorder
 from app.gateway.rows import COLUMNS, Book
 from app.gateway.tenure import Tenure, clock
 from app.models import new_id
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
     from app.gateway.batch import Entry
+    from app.protocol.message import Message
     from bench.stage import Stage
 
 MESSAGES: Final = 20_000
@@ -153,6 +155,10 @@ def bare_copy(prepared: Stage, texts: Sequence[str]) -> float:
 class Sink:
     """A recorder that keeps nothing."""
 
+    def keeps(self, _: Message) -> bool:
+        """Drop nothing."""
+        return True
+
     def append(self, entry: Entry) -> None:
         """Take a record."""
 
@@ -163,7 +169,10 @@ async def from_frames(prepared: Stage, texts: Sequence[str]) -> float:
     gateway, tenure = Member(lease_seconds=3600), Tenure(3600)
     held = (await database.run(partial(leases.renew, member=gateway))).held
     tenure.renewed(clock(), held)
-    recorder = Recorder(database, gateway.id, Metrics(), tenure, committed=lambda _: None, stale=_stale)
+    limits = Limits(64 * MEBIBYTE, MEBIBYTE, Path("/nonexistent"))
+    recorder = Recorder(
+        database, gateway.id, Metrics(), tenure, limits, committed=lambda _: None, stale=_stale
+    )
     lease = Lease(*next(iter(held.items())))
     ledger_row = await database.run(lambda session: _connection(session, lease.container_id))
     channel = Channel(lease, recorder, Metrics(), tenure)
@@ -173,7 +182,7 @@ async def from_frames(prepared: Stage, texts: Sequence[str]) -> float:
     async def run() -> float:
         began = time.perf_counter()
         for text in texts:
-            await channel.room()
+            await recorder.containers_may()
             channel.record(channel.mux.from_container(text), book=book)
             if recorder.waiting % 100 == 0:  # a socket's reader lets others work as often
                 await asyncio.sleep(0)

@@ -171,6 +171,7 @@ class CallerEndpoint:
     def _metrics(self, socket: ServerConnection) -> Response:
         self._context.metrics.waiting.set(self._context.recorder.waiting)
         self._context.metrics.callers.set(self.callers)
+        self._context.metrics.spooled.set(self._context.recorder.spooled_bytes)
         response = _answer(socket, HTTPStatus.OK, self._context.metrics.text().decode())
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"

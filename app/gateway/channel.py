@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.gateway.batch import Entry
+from app.gateway.gaps import Gap
 from app.models import new_id
 from app.protocol.frames import RpcKind, parse
 from app.protocol.message import CONTAINER, GATEWAY
 from app.protocol.mux import Multiplexer
-from app.protocol.states import MessageType
+from app.protocol.states import Direction, MessageType
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ class Channel:
 
         What is not a request passes the gate, so that open requests can be answered, cancelled and drained.
         """
-        await self._recorder.ready()
+        await self._recorder.callers_may()
         if self.link is not None:
             await self.link.drained()
         if not self.gate.is_set() and parse(text).kind is RpcKind.REQUEST:
@@ -111,7 +113,7 @@ class Channel:
 
     async def room(self) -> None:
         """Wait until the recorder can take another frame."""
-        await self._recorder.ready()
+        await self._recorder.containers_may()
 
     def offline(self, reason: str) -> None:
         """Let go of the link: open requests are unanswered, further ones refused with the reason."""
@@ -122,17 +124,45 @@ class Channel:
         """Queue messages for commit and delivery; the link and book are the channel's own if not given."""
         link, book = link or self.link, book or self.book
         for message in messages:
-            wanted = book is not None and self._is_recorded(message)
-            row = book.row(message) if book is not None and wanted else None
-            connection_id = book.connection_id if book is not None and wanted else None
-            outlet = Outlet(self, link)
-            self._recorder.append(
-                Entry(self.lease, connection_id, row, message.id, outlet, message.deliveries)
-            )
-            if link is not None and message.reply_to is not None:
-                link.answered(message)
-            self._metrics.message(message, counted=self.configuration.enable_metrics)
+            if book is not None and not self._recorder.keeps(message):
+                self._drop(message, book)
+                continue
+            if book is not None and book.gap is not None:
+                self._close_gap(book)
+            self._append(message, link, book)
         self._settle()
+
+    def _append(self, message: Message, link: Link | None, book: Book | None) -> None:
+        row = book.row(message) if book is not None and self._is_recorded(message) else None
+        connection_id = book.connection_id if book is not None and row is not None else None
+        outlet = Outlet(self, link)
+        self._recorder.append(Entry(self.lease, connection_id, row, message.id, outlet, message.deliveries))
+        if link is not None and message.reply_to is not None:
+            link.answered(message)  # what the gateway has asked itself need not wait for the commit
+        self._metrics.message(message, counted=self.configuration.enable_metrics)
+
+    def _drop(self, message: Message, book: Book) -> None:
+        """Neither record nor deliver a message; a record in its place will say so."""
+        if book.gap is None:
+            book.gap = Gap(message.id)
+            self._recorder.when_caught_up(partial(self._close_gap, book))
+        book.gap.add(message)
+        self._metrics.dropped(message)
+
+    def _close_gap(self, book: Book) -> None:
+        """Record what is missing, before the next record of the connection or once nothing is dropped."""
+        if book.gap is None:
+            return
+        note = self.mux.note(
+            MessageType.EVENT, Direction.INBOUND, book.gap.payload, error_message=book.gap.reason
+        )
+        note.id, note.rpc_kind, book.gap = book.gap.id, RpcKind.GAP, None
+        self._append(note, None, book)
+
+    @property
+    def behind(self) -> bool:
+        """Whether records wait for a database that is away or has just come back."""
+        return self._recorder.behind
 
     def _is_recorded(self, message: Message) -> bool:
         return self.configuration.enable_status_events or message.message_type is not MessageType.STATUS

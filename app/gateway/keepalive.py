@@ -72,7 +72,7 @@ class KeepAlive:
         if self._link.lost.done():
             return
         now, pace, silence = time.monotonic(), self._pace(), self._link.transport.silence()
-        if self._link.held or now - due > pace.half_open * LATE:
+        if self._link.held or self._channel.behind or now - due > pace.half_open * LATE:
             self._liveness.forgive(now)
         look = self._liveness.look(now, pace, now - silence, self._link.spoke)
         if look.loss is not None:

@@ -43,6 +43,18 @@ class Metrics:
             registry=self.registry,
             buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
         )
+        self._dropped = Counter(
+            "console_messages_dropped",
+            "Messages of containers that were dropped while the spool was filling up, by type.",
+            ["type"],
+            registry=self.registry,
+        )
+        self.away = Gauge(
+            "console_database_away", "1 while the database does not answer.", registry=self.registry
+        )
+        self.spooled = Gauge(
+            "console_spool_bytes", "Records waiting on disk, in bytes.", registry=self.registry
+        )
         self.waiting = Gauge("console_records_waiting", "Records not committed yet.", registry=self.registry)
         self.callers = Gauge("console_callers", "Callers connected.", registry=self.registry)
         self.containers = Gauge(
@@ -58,6 +70,10 @@ class Metrics:
             self._errors.inc()
         if message.processing_time is not None:
             self._processing.labels(message.message_type).observe(message.processing_time / 1000)
+
+    def dropped(self, message: Message) -> None:
+        """Count a message that is neither recorded nor delivered."""
+        self._dropped.labels(message.message_type).inc()
 
     def committed(self, rows: int, seconds: float) -> None:
         """Note a batch of records."""

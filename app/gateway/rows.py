@@ -17,6 +17,7 @@ from app.protocol.redaction import redact, redact_text
 if TYPE_CHECKING:
     import uuid
 
+    from app.gateway.gaps import Gap
     from app.protocol.message import Message
 
 COLUMNS: Final = (
@@ -50,6 +51,8 @@ class Book:
 
     def __init__(self, connection_id: uuid.UUID) -> None:
         self.connection_id = connection_id
+        self.gap: Gap | None = None
+        """What has been dropped since the last record, if anything."""
         self._id = connection_id.bytes
 
     def row(self, message: Message) -> bytes:

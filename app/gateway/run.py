@@ -17,7 +17,7 @@ from app.gateway.holder import Holder
 from app.gateway.listener import listen
 from app.gateway.metrics import Metrics
 from app.gateway.pulse import Pulse
-from app.gateway.recorder import Recorder
+from app.gateway.recorder import Limits, Recorder
 from app.gateway.supervisors import Supervisors
 from app.gateway.tenure import Tenure
 from app.gateway.vitals import Vitals
@@ -50,7 +50,13 @@ class Gateway:
         self._pulse = Pulse()
         gateway_id, metrics, tenure = new_id(), Metrics(), Tenure(settings.lease_seconds)
         recorder = Recorder(
-            database, gateway_id, metrics, tenure, committed=self._committed, stale=self._stale
+            database,
+            gateway_id,
+            metrics,
+            tenure,
+            Limits(settings.memory_bytes, settings.spool_bytes, settings.spools_in()),
+            committed=self._committed,
+            stale=self._stale,
         )
         vitals, chance = Vitals(database, gateway_id), random.SystemRandom()
         self.context = Context(settings, database, recorder, vitals, metrics, gateway_id, tenure, chance)

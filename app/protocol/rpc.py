@@ -19,7 +19,7 @@ RESOURCE_NOT_FOUND: Final = -32002
 
 
 class RpcKind(StrEnum):
-    """What a frame is in JSON-RPC; `transport` and `unanswered` are the gateway's own records."""
+    """What a frame is in JSON-RPC; `transport`, `unanswered` and `gap` are the gateway's own records."""
 
     REQUEST = "request"
     RESPONSE = "response"
@@ -28,6 +28,7 @@ class RpcKind(StrEnum):
     INVALID = "invalid"
     TRANSPORT = "transport"
     UNANSWERED = "unanswered"
+    GAP = "gap"
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -10,11 +10,13 @@ import pytest
 
 from app.gateway import recorder as module
 from app.gateway.batch import Entry, Lease
+from app.gateway.recorder import Limits
 from app.models import new_id
 from tests.support.recording import Told, recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.support.recording import Bench
     from tests.support.store import Store
@@ -198,16 +200,27 @@ def test_records_of_a_removed_container_are_dropped(record: Any, store: Store) -
     assert (bench.stored(), bench.delivered) == ([], [1])
 
 
-def test_readers_are_held_back_when_too_much_waits(record: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "ROOM_BYTES", 100)
+def test_readers_are_held_back_when_too_much_waits(store: Store, database_url: str, tmp_path: Path) -> None:
+    """Those of callers first."""
 
-    async def scenario(bench: Bench) -> None:
-        await bench.recorder.ready()
-        bench.append('"' + "x" * 200 + '"')
-        held = asyncio.create_task(bench.recorder.ready())
-        await asyncio.sleep(0)
-        assert not held.done()
-        await held
-        assert bench.delivered == [1]
+    async def main() -> None:
+        limits = Limits(100_000, 1 << 20, tmp_path)
+        async with recording(store, database_url, limits) as bench, asyncio.timeout(30):
+            text = '"' + "x" * 30_000 + '"'
+            bench.append(text)
+            await bench.recorder.callers_may()
+            bench.append(text)
+            caller = asyncio.create_task(bench.recorder.callers_may())
+            await bench.recorder.containers_may()
+            bench.append(text)
+            bench.append(text)
+            container = asyncio.create_task(bench.recorder.containers_may())
+            await asyncio.sleep(0)
+            assert not caller.done()
+            assert not container.done()
+            await asyncio.gather(caller, container)
+            assert bench.delivered[0] == 1
+            await bench.recorder.flush()
 
-    record(scenario)
+    asyncio.run(main())
+    assert list(tmp_path.iterdir()) == []  # the database was there, so nothing was spooled

@@ -6,12 +6,13 @@ import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.gateway.batch import Entry, Lease
 from app.gateway.database import Database
 from app.gateway.metrics import Metrics
-from app.gateway.recorder import Recorder
+from app.gateway.recorder import Limits, Recorder
 from app.gateway.rows import Book, with_payload
 from app.gateway.tenure import Tenure, clock
 from app.models import new_id
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from tests.support.store import Store
 
 
+ROOMY = Limits(1 << 24, 1 << 24, Path("/nonexistent"))
+"""Limits that the tests without an outage stay far below."""
+
+
 class Told(NamedTuple):
     """An outlet that tells of a delivery."""
 
@@ -41,7 +46,13 @@ class Bench:
     """A recorder at work, the lease and the book to write under, and what it has told."""
 
     def __init__(
-        self, database: Database, store: Store, gateway_id: uuid.UUID, lease: Lease, tenure: Tenure
+        self,
+        database: Database,
+        store: Store,
+        gateway_id: uuid.UUID,
+        lease: Lease,
+        tenure: Tenure,
+        limits: Limits,
     ) -> None:
         self.store = store
         self.lease = lease
@@ -50,7 +61,13 @@ class Bench:
         self.stale: list[Lease] = []
         self.delivered: list[int] = []
         self.recorder = Recorder(
-            database, gateway_id, Metrics(), tenure, committed=self.committed.extend, stale=self.stale.append
+            database,
+            gateway_id,
+            Metrics(),
+            tenure,
+            limits,
+            committed=self.committed.extend,
+            stale=self.stale.append,
         )
         (row,) = store.rows(
             "INSERT INTO acp_connection (connection_id, container_id, status, version)"
@@ -83,14 +100,15 @@ class Bench:
 
 
 @asynccontextmanager
-async def recording(store: Store, url: str) -> AsyncIterator[Bench]:
+async def recording(store: Store, url: str, limits: Limits = ROOMY) -> AsyncIterator[Bench]:
     container_id = store.register("plain", "http://127.0.0.1:9")
     database = Database(url)
     try:
         gateway, tenure = Member(lease_seconds=60), Tenure(60)
         held = (await database.run(partial(leases.renew, member=gateway))).held
         tenure.renewed(clock(), held)
-        made = Bench(database, store, gateway.id, Lease(container_id, held[container_id]), tenure)
+        lease = Lease(container_id, held[container_id])
+        made = Bench(database, store, gateway.id, lease, tenure, limits)
         working = asyncio.create_task(made.recorder.run())
         try:
             yield made

@@ -45,6 +45,9 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("CONSOLE_HALF_OPEN_SECONDS", "2.5", "half_open_seconds", 2.5),
     ("CONSOLE_LEASE_SECONDS", "60", "lease_seconds", 60),
     ("CONSOLE_MAX_VIEWERS", "1000", "max_viewers", 1000),
+    ("CONSOLE_MEMORY_MIB", "8", "memory_bytes", 8 * 1024 * 1024),
+    ("CONSOLE_SPOOL_MIB", "1048576", "spool_bytes", 1024**4),
+    ("CONSOLE_SPOOL_DIR", "/srv/spool", "spool_dir", Path("/srv/spool")),
     ("CONSOLE_LOG_LEVEL", "debug", "log_level", "DEBUG"),
 ]
 
@@ -79,6 +82,8 @@ BAD = [
     ("CONSOLE_LEASE_SECONDS", "2", "from 3 to 60"),
     ("CONSOLE_LEASE_SECONDS", "ten", "from 3 to 60"),
     ("CONSOLE_MAX_VIEWERS", "1001", "from 1 to 1000"),
+    ("CONSOLE_MEMORY_MIB", "7", "from 8 to 65536"),
+    ("CONSOLE_SPOOL_MIB", "1GiB", "from 8 to 1048576"),
     ("CONSOLE_LOG_LEVEL", "loud", "DEBUG, INFO"),
 ]
 
