@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 FRAMES, FRAME_MIB = 60, 4
-"""More than the gateway keeps waiting (recorder.ROOM_BYTES), and more than the sockets between take."""
+"""More than the gateway keeps waiting (half of CONSOLE_MEMORY_MIB), and more than the sockets between take."""
 
 
 def test_a_caller_that_is_held_back_does_not_hold_the_gateway_up(
