@@ -14,12 +14,19 @@ from tests.support.outage import database_away
 from tests.support.store import Store
 
 if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
     from app.config import Settings
     from tests.support.demo import DemoFleet
 
 MIB = 1024 * 1024
 FRAMES, FRAME_MIB = 60, 4
-"""More than the gateway keeps waiting (half of CONSOLE_MEMORY_MIB), and more than the sockets between take."""
+"""More than the gateway keeps waiting (half of CONSOLE_MEMORY_MIB), and than the sockets between take."""
+
+
+def _flood(caller: ClientConnection, text: str) -> None:
+    for _ in range(FRAMES):
+        caller.send(text)
 
 
 def test_a_caller_that_is_held_back_does_not_hold_the_gateway_up(
@@ -39,8 +46,7 @@ def test_a_caller_that_is_held_back_does_not_hold_the_gateway_up(
             with database_away(server_url, database_url):
                 caller.socket.settimeout(2)
                 with pytest.raises((ConnectionClosed, TimeoutError, OSError)):
-                    for _ in range(FRAMES):
-                        caller.send(text)
+                    _flood(caller, text)
                 assert process.terminate() == 0
                 assert "Traceback" not in process.log()
     finally:

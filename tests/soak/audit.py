@@ -24,7 +24,7 @@ _ROWS = """
     SELECT id, connection_id, seq, direction, rpc_kind, payload, reply_to, local FROM acp_message
     ORDER BY connection_id, seq, id
 """
-NOT_ON_THE_WIRE = {"transport", "unanswered"}
+NOT_ON_THE_WIRE = {"transport", "unanswered", "gap"}
 """Kinds of records that are the gateway's own notes (protocol.rpc.RpcKind)."""
 
 
