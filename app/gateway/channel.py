@@ -15,7 +15,7 @@ from app.gateway.batch import Entry
 from app.gateway.gaps import Gap
 from app.models import new_id
 from app.protocol.frames import RpcKind, parse
-from app.protocol.message import CONTAINER, GATEWAY
+from app.protocol.message import CONTAINER
 from app.protocol.mux import Multiplexer
 from app.protocol.states import Direction, MessageType
 from app.services.configurations import ConfigurationValues
@@ -168,7 +168,7 @@ class Channel:
         return self.configuration.enable_status_events or message.message_type is not MessageType.STATUS
 
     def _settle(self) -> None:
-        if any(asked.asker != GATEWAY for asked in self.mux.open_requests):
+        if self.mux.busy:
             self.idle.clear()
         else:
             self.idle.set()

@@ -21,6 +21,7 @@ class Metrics:
             ["direction", "type"],
             registry=self.registry,
         )
+        self._counters: dict[tuple[str, str], Counter] = {}  # `labels` costs more than `inc`
         self._errors = Counter(
             "console_message_errors", "Frames that carry an error.", registry=self.registry
         )
@@ -65,7 +66,9 @@ class Metrics:
         """Count a message of a container that takes part in metrics."""
         if not counted:
             return
-        self._messages.labels(message.direction, message.message_type).inc()
+        key = message.direction, message.message_type
+        counter = self._counters.get(key) or self._counters.setdefault(key, self._messages.labels(*key))
+        counter.inc()
         if message.error:
             self._errors.inc()
         if message.processing_time is not None:

@@ -58,6 +58,11 @@ class Multiplexer:
         return tuple(self._routing.open)
 
     @property
+    def busy(self) -> bool:
+        """Whether a request of a caller or of the agent waits for its answer."""
+        return self._routing.open.of_others > 0
+
+    @property
     def callers(self) -> Mapping[str, str]:
         """Labels of the callers that are there, by key."""
         return MappingProxyType(self._routing.callers)

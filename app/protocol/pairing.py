@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.protocol.message import CONTAINER
+from app.protocol.message import CONTAINER, GATEWAY
 from app.protocol.states import Direction
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class OpenRequests:
 
     def __init__(self) -> None:
         self._by_wire: dict[tuple[str, str], OpenRequest] = {}
+        self.of_others = 0
+        """How many of them are not the gateway's own."""
 
     def __iter__(self) -> Iterator[OpenRequest]:
         return iter(self._by_wire.values())
@@ -60,14 +62,18 @@ class OpenRequests:
     def add(self, request: OpenRequest) -> None:
         """Wait for the answer to a request; no two of one answerer share a wire id."""
         self._by_wire[request.answerer, request.wire_id] = request
+        self.of_others += request.asker != GATEWAY
 
     def answered(self, answerer: str, wire_id: str | None) -> OpenRequest | None:
         """Take out the request that an answer belongs to, or return None if nobody waits for it."""
-        return self._by_wire.pop((answerer, wire_id), None) if wire_id is not None else None
+        request = self._by_wire.pop((answerer, wire_id), None) if wire_id is not None else None
+        if request is not None:
+            self.of_others -= request.asker != GATEWAY
+        return request
 
     def close(self, request: OpenRequest) -> None:
         """Take out a request that will not be answered."""
-        del self._by_wire[request.answerer, request.wire_id]
+        self.answered(request.answerer, request.wire_id)
 
     def asked(self, asker: str, raw_id: str | None) -> OpenRequest | None:
         """Find an open request by the id its asker gave it; of several with one id, the latest."""

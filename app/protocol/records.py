@@ -31,7 +31,17 @@ class Records:
 
     def frame(self, direction: Direction, frame: Frame, *deliveries: Delivery, **fields: Any) -> Message:
         """Record a frame that answers nothing."""
-        return self._message(direction, classify(frame), frame, deliveries, **fields)
+        return Message(  # not by _message: nearly every frame comes this way
+            id=self._new_id(),
+            direction=direction,
+            message_type=classify(frame),
+            rpc_kind=frame.kind,
+            frame=frame,
+            method=frame.method,
+            session_id=frame.session_id,
+            deliveries=deliveries,
+            **fields,
+        )
 
     def stranded(self, direction: Direction, frame: Frame, **fields: Any) -> Message:
         """Record a frame that nobody takes: broken, unroutable, or the answer to nothing."""
