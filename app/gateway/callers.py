@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "/acp/"
 CLOSE_SECONDS: Final = 1.0
 """What a caller is given to confirm a close; one that is held back does not hear of it."""
+DISMISS_SECONDS: Final = 2.0
+"""What callers that are sent away have to take what was meant for them, and to confirm the close."""
 
 
 class Visit(NamedTuple):
@@ -63,6 +66,7 @@ class CallerEndpoint:
         self._visits: WeakKeyDictionary[ServerConnection, Visit] = WeakKeyDictionary()
         self._watches: set[asyncio.Task[None]] = set()
         self._present: set[CallerSocket] = set()
+        self._left = asyncio.Event()
         self.forwarded = 0
 
     @property
@@ -85,10 +89,15 @@ class CallerEndpoint:
             server_header="LumiLink-ACP-Console",
         )
 
-    def dismiss(self, reason: str) -> None:
-        """Send every caller away, to another gateway where there is one."""
+    async def dismiss(self, reason: str) -> None:
+        """Send every caller away, to another gateway where there is one; wait until they have gone."""
         for caller in self._present:
             caller.dismiss(self._holder.with_address(reason))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DISMISS_SECONDS):
+                while self._present:
+                    self._left.clear()
+                    await self._left.wait()
 
     async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
         """Refuse what is not a caller with a token at a container's address."""
@@ -189,6 +198,7 @@ class CallerEndpoint:
                 await caller.close(parting)
         finally:
             self._present.discard(caller)
+            self._left.set()
             writing.cancel()
 
     async def _travel(self, caller: CallerSocket, visit: Visit) -> Parting | None:

@@ -31,11 +31,13 @@ _DURABILITY: Final = ("fsync", "full_page_writes", "synchronous_commit")
 class Database:
     """A small pool for services, whose transactions are tried again for as long as the database is away."""
 
-    def __init__(self, url: str, threads: int = THREADS) -> None:
+    def __init__(self, url: str, threads: int = THREADS, *, name: str = "console gateway") -> None:
+        """Take the URL and the name that its sessions bear, by which another gateway can cut them off."""
         self._url = url
+        self._name = name
         self._engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(url),
+            creator=lambda: psycopg.connect(url, application_name=name),
             pool_size=threads,
             pool_pre_ping=True,
         )
@@ -60,7 +62,7 @@ class Database:
 
     async def connect(self) -> AsyncConnection[Any]:
         """Open a connection of its own, in autocommit. Raises psycopg.OperationalError."""
-        return await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+        return await psycopg.AsyncConnection.connect(self._url, autocommit=True, application_name=self._name)
 
     async def check(self) -> None:
         """Refuse a database that is away, not migrated, or may forget what it has committed.

@@ -23,6 +23,7 @@ from app.gateway.tenure import Tenure
 from app.gateway.vitals import Vitals
 from app.models import new_id
 from app.protocol.endings import Ending
+from app.services.leases import SESSIONS
 
 if TYPE_CHECKING:
     import uuid
@@ -44,11 +45,13 @@ STOPPING: Final = Ending.STOPPING.told()
 class Gateway:
     """Holds a supervisor for every container whose lease it has."""
 
-    def __init__(self, settings: Settings, database: Database, heart: Database) -> None:
+    def __init__(
+        self, settings: Settings, gateway_id: uuid.UUID, database: Database, heart: Database
+    ) -> None:
         self._database = database
         self._announcer = Announcer(database)
         self._pulse = Pulse()
-        gateway_id, metrics, tenure = new_id(), Metrics(), Tenure(settings.lease_seconds)
+        metrics, tenure = Metrics(), Tenure(settings.lease_seconds)
         recorder = Recorder(
             database,
             gateway_id,
@@ -88,7 +91,7 @@ class Gateway:
             started(str(_address(server)))
             await stop.wait()
             await self._drain()
-            self._endpoint.dismiss(STOPPING)
+            await self._endpoint.dismiss(STOPPING)
             server.close(reason=STOPPING)
             for task in tasks:
                 task.cancel()
@@ -151,10 +154,12 @@ async def run(
         ConsoleError: the database is not fit.
         OSError: the callers' address is taken.
     """
-    database, heart = Database(database_url), Database(database_url, threads=1)
+    gateway_id = new_id()
+    name = f"{SESSIONS}{gateway_id}"
+    database, heart = Database(database_url, name=name), Database(database_url, threads=1, name=name)
     try:
         await database.check()
-        await Gateway(settings, database, heart).run(stop, started)
+        await Gateway(settings, gateway_id, database, heart).run(stop, started)
     finally:
         heart.close()
         database.close()

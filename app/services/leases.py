@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import delete, func, select, text, tuple_, update
 
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-FORGOTTEN_AFTER = dt.timedelta(minutes=10)
+FORGOTTEN_AFTER: Final = dt.timedelta(minutes=10)
 """How long a dead gateway stays on the page of gateways."""
+
+SESSIONS: Final = "console gateway "
+"""Before its id, the application_name of a gateway's sessions."""
+LOOK_AGAIN: Final = 0.1
+"""Seconds after which sessions that were cut off have let go of their locks."""
 
 _BEAT = text("""
     INSERT INTO gateway (id, address, version, lease_seconds, draining, connected, callers, forwarded,
@@ -76,6 +81,14 @@ _LEASES = text("""
            )::float8 AS next_end
     FROM container_lease
 """)
+# One that stood still in the middle of a transaction has its locks still. Without its sessions it has none,
+# and what it was about to commit is gone.
+_CUT_OFF = text("""
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name IN (
+        SELECT :prefix || gateway_id FROM container_lease
+        WHERE gateway_id <> :gateway AND expires_at < clock_timestamp())
+""")
 _ACQUIRE = text("""
     UPDATE container_lease
     SET gateway_id = :gateway, epoch = epoch + 1, expires_at = clock_timestamp() + make_interval(secs => :ttl)
@@ -116,7 +129,8 @@ class Standing(NamedTuple):
 
     `held` has the epoch of every container it holds, `surplus` says how many of them it is to give back.
     `elsewhere` are the addresses of the others that take callers, the one that holds the fewest first.
-    `next_end` is in how many seconds the first lease of another ends, None where nobody else has one.
+    `next_end` is in how many seconds there may be more to take, because the first lease of another ends; None
+    where nobody else has one.
     """
 
     held: Mapping[uuid.UUID, int]
@@ -144,6 +158,8 @@ def renew(session: Session, member: Member, load: Load | None = None, *, drainin
     alive = session.execute(_ALIVE).all()
     share = shares({each.id: each.held for each in alive}, total).get(member.id, 0)
     if share > len(held):
+        cut_off = session.execute(_CUT_OFF, {"gateway": member.id, "prefix": SESSIONS}).all()
+        next_end = LOOK_AGAIN if cut_off else next_end
         taken = session.execute(_ACQUIRE, values | {"room": share - len(held)})
         held |= {row.container_id: row.epoch for row in taken}
     steady = {each.id: each.held for each in alive if each.steady or each.id == member.id}

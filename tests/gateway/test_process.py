@@ -13,6 +13,7 @@ from websockets.sync.client import connect
 from app.config_values import Bind
 from app.gateway.database import Database
 from app.gateway.run import Gateway
+from app.models import new_id
 from tests.support.gateways import GatewayProcess
 from tests.support.waiting import PATIENCE, eventually
 
@@ -123,7 +124,7 @@ def test_a_ring_that_comes_with_the_stop_does_not_hold_it_up(settings: Settings)
 
     async def main() -> None:
         database, heart = Database(str(settings.database_url)), Database(str(settings.database_url), 1)
-        gateway = Gateway(replace(settings, gateway_bind=Bind("127.0.0.1", 0)), database, heart)
+        gateway = Gateway(replace(settings, gateway_bind=Bind("127.0.0.1", 0)), new_id(), database, heart)
         stop, started = asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(gateway.run(stop, lambda _: started.set()))
         await started.wait()

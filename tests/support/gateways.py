@@ -59,7 +59,8 @@ class GatewayProcess:
 
     def __init__(self, settings: Settings, port: int | None = None) -> None:
         self.port = port or _free_port()
-        self.url = f"ws://127.0.0.1:{self.port}/acp"
+        self.address = f"ws://127.0.0.1:{self.port}"
+        self.url = f"{self.address}/acp"
         self._log = settings.data_dir / f"gateway-{next(_numbers)}.log"
         environ = {name: value for name, value in os.environ.items() if not name.startswith("CONSOLE_")} | {
             "DATABASE_URL": str(settings.database_url),
@@ -90,6 +91,14 @@ class GatewayProcess:
                 assert self.url in line
                 return self.url
         raise AssertionError(self.log())
+
+    def pause(self) -> None:
+        """Let it stand still, as a paused machine does."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on where it stood."""
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it as a crash does."""
