@@ -41,6 +41,7 @@ types: setup ## Check types
 bench: setup ## Measure what the promises say in numbers
 	$(BIN)/python -m bench.recorder
 	$(BIN)/python -m bench.relay
+	$(BIN)/python -m bench.fleet
 	$(BIN)/python -m bench.latency
 
 soak: setup ## Prove for an hour what the tests prove in minutes; SOAK="--kills 5 --outage 0" for less

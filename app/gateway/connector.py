@@ -41,7 +41,7 @@ class Connector:
         self.channel = Channel(lease, context.recorder, context.metrics, context.tenure)
         self.ledger = Ledger(context, lease)
         self.attempts = Attempts(context.random)
-        self._dialer = Dialer(context.settings, self.ledger, self.channel)
+        self._dialer = Dialer(context.settings, self.ledger, self.channel, context.turns)
         self._lease = lease
         self._vitals = context.vitals
         self._keep_alive: KeepAlive | None = None

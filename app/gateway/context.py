@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from app.gateway.turns import Turns
 
 if TYPE_CHECKING:
     import random
@@ -29,3 +31,4 @@ class Context:
     gateway_id: uuid.UUID
     tenure: Tenure
     random: random.Random
+    turns: Turns = field(default_factory=Turns)

@@ -1,0 +1,155 @@
+"""Thousands of idle connections in one gateway: what each costs; then all of them drop at once.
+
+`python -m bench.fleet --containers 5000`: the issue's promises are for that many. The containers live in this
+process, on picows; the gateway is a process of its own, on a real database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import time
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import picows
+import psutil
+import psycopg
+
+from app.protocol.states import Protocol
+from app.services import containers
+from app.services.containers import ContainerValues
+from bench.common import line, machine
+from bench.pingpong import LARGEST_FRAME, Container
+from bench.stage import ACTOR, stage
+
+if TYPE_CHECKING:
+    from bench.stage import Stage
+
+PATIENCE: Final = 900.0
+FILES_BESIDE: Final = 1000
+WINDOW: Final = 1.0
+"""Seconds of the first attempts' jitter: `reconnect_delay` of the data model."""
+CONNECTED: Final = "SELECT count(*) FROM acp_connection WHERE status = 'connected'"
+
+
+class Crowd:
+    """The containers: their open sockets, and when each was dialled, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.open: set[picows.WSTransport] = set()
+        self.dials: list[float] = []
+
+    def container(self, _request: picows.WSUpgradeRequest) -> picows.WSListener:
+        self.dials.append(time.monotonic())
+        return _Counted(self.open)
+
+    def drop(self) -> None:
+        """Cut every socket without a word."""
+        for each in list(self.open):
+            each.disconnect(graceful=False)
+
+
+class _Counted(Container):
+    def __init__(self, open_sockets: set[picows.WSTransport]) -> None:
+        self._open = open_sockets
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        self._open.add(transport)
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        self._open.discard(transport)
+
+
+def register(prepared: Stage, number: int, port: int) -> None:
+    """Register so many containers, in one transaction."""
+    with prepared.session() as session:
+        for each in range(number):
+            values = ContainerValues(
+                name=f"idle-{each}",
+                endpoint_url=f"http://127.0.0.1:{port}/{each}",
+                supported_protocols=(Protocol.ACP,),
+                preferred_protocol=Protocol.ACP,
+            )
+            containers.register(session, values, ACTOR)
+
+
+async def connected(reader: psycopg.AsyncConnection[Any], number: int) -> float:
+    """Wait until so many rows are connected; return the seconds it took."""
+    began = time.monotonic()
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await (await reader.execute(CONNECTED)).fetchone()
+            if found is not None and found[0] >= number:
+                return time.monotonic() - began
+            await asyncio.sleep(0.25)
+
+
+async def main(number: int, seconds: float) -> None:
+    files = number + FILES_BESIDE
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (files, max(files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    )
+    crowd = Crowd()
+    server = await picows.ws_create_server(
+        crowd.container,
+        "127.0.0.1",
+        0,
+        max_frame_size=LARGEST_FRAME,
+        read_buffer_init_size=2048,
+        backlog=4096,
+    )
+    with ExitStack() as stack:
+        prepared = stack.enter_context(stage())
+        stack.enter_context(prepared.gateway())
+        gateway = next(each for each in psutil.Process().children() if "gateway" in each.cmdline())
+        reader = await psycopg.AsyncConnection.connect(prepared.database_url, autocommit=True)
+        empty = gateway.memory_info().rss
+        began = time.monotonic()
+        register(prepared, number, server.sockets[0].getsockname()[1])
+        print(f"{number:,} registered in {time.monotonic() - began:.0f} s")
+        print(line("first connect", await connected(reader, number), "s until all are connected"))
+        await idle(gateway, empty, number, seconds)
+        await storm(crowd, reader, number)
+        await reader.close()
+
+
+async def idle(gateway: psutil.Process, empty: int, number: int, seconds: float) -> None:
+    """Print what idle connections cost, keep-alive on both layers included."""
+    await asyncio.sleep(10)  # what connecting has left over is worked off
+    before = sum(gateway.cpu_times()[:2])
+    await asyncio.sleep(seconds)
+    share = (sum(gateway.cpu_times()[:2]) - before) / seconds * 100
+    kib = (gateway.memory_info().rss - empty) / 1024 / number
+    print(line(f"{number:,} idle connections, memory", kib, "KiB each (60 promised)"))
+    print(line(f"{number:,} idle connections, CPU", share, "% of one core (35 promised)"))
+
+
+async def storm(crowd: Crowd, reader: psycopg.AsyncConnection[Any], number: int) -> None:
+    """Drop all; print how evenly they are dialled again, and when all are back."""
+    crowd.dials.clear()
+    began = time.monotonic()
+    crowd.drop()
+    async with asyncio.timeout(PATIENCE):
+        while len(crowd.dials) < number or len(crowd.open) < number:  # noqa: ASYNC110 - sockets come and go
+            await asyncio.sleep(0.1)
+    await connected(reader, number)
+    took = time.monotonic() - began
+    per_second = Counter(int(at - began) for at in crowd.dials)
+    later = {second: dials for second, dials in per_second.items() if second >= WINDOW}
+    print(line(f"{number:,} dropped at once", took, "s until all are back (120 promised)"))
+    seconds = ", ".join(f"{second}: {dials}" for second, dials in sorted(per_second.items()))
+    print(f"dials in each second: {seconds}")
+    worst = max(later.values(), default=0) / number * 100
+    print(line("dials in the worst second beyond the first window", worst, "% of them (3 promised)"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--containers", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    options = parser.parse_args()
+    print(machine())
+    asyncio.run(main(options.containers, options.seconds))
