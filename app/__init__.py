@@ -16,6 +16,7 @@ from app.config import Settings
 from app.embedded import DatabaseAddress
 from app.extensions import bootstrap, csrf, db, htmx, migrate, security, sock
 from app.models import Role, User
+from app.protocol import redaction
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, root_path=str(ROOT))
     app.config.update(_flask_config(settings))
     app.extensions["settings"] = settings
+    redaction.configure(settings.redact_names, settings.redact_patterns)
     app.extensions["database"] = DatabaseAddress(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"creator": app.extensions["database"].connect}
 

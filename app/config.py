@@ -184,6 +184,18 @@ class Settings:
     max_viewers: int = _variable(
         "CONSOLE_MAX_VIEWERS", read.integer(1, 1000), 200, "Browsers with live pages at once, 1 to 1000."
     )
+    redact_names: tuple[str, ...] = _variable(
+        "CONSOLE_REDACT_NAMES",
+        read.secret_names,
+        (),
+        "More names of keys, variables and headers that hold secrets, with commas between.",
+    )
+    redact_patterns: tuple[tuple[str, str], ...] = _variable(
+        "CONSOLE_REDACT_PATTERNS_FILE",
+        read.secret_patterns,
+        (),
+        "File of more forms of secrets, a line each: kind => pattern in RE2's syntax.",
+    )
     log_level: str = _variable(
         "CONSOLE_LOG_LEVEL", read.log_level, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL."
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import psycopg
+import re2
 from psycopg.conninfo import conninfo_to_dict
 
 if TYPE_CHECKING:
@@ -130,6 +131,43 @@ def file(text: str) -> Path:
     if not Path(text).is_file():
         raise ValueError(f"there is no file {text!r}")
     return Path(text)
+
+
+def secret_names(text: str) -> tuple[str, ...]:
+    names = tuple(_parts(text))
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z][\w.-]{2,63}", name, re.ASCII):
+            raise ValueError(f"{name!r} is no name such as X-Badge or staffNumber, of 3 to 64 characters")
+    return names
+
+
+def secret_patterns(text: str) -> tuple[tuple[str, str], ...]:
+    """Read a file of lines `kind => pattern`; empty ones and those that begin with # are passed over."""
+    try:
+        lines = file(text).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{text!r} cannot be read: {error}") from error
+    return tuple(
+        _secret_pattern(number, line.strip())
+        for number, line in enumerate(lines, 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    )
+
+
+def _secret_pattern(number: int, line: str) -> tuple[str, str]:
+    kind, arrow, pattern = (part.strip() for part in line.partition("=>"))
+    if not arrow or not re.fullmatch(r"[a-z][a-z0-9 ]{0,30}", kind):
+        raise ValueError(f"line {number}: write kind => pattern, with a kind such as: badge number")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        finds_nothing = re2.compile(pattern, options).search("") is not None
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        raise ValueError(f"line {number}: not a pattern of RE2: {reason}") from error
+    if finds_nothing:
+        raise ValueError(f"line {number}: the pattern matches an empty text, and so everywhere")
+    return kind, pattern
 
 
 def folder(text: str) -> Path:

@@ -29,28 +29,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from app.protocol.frames import Frame
-    from app.protocol.redaction_rules import Form, Name, Rules
+    from app.protocol.redaction_rules import Rules
 
 # jsonb keeps a number's digits, so an exponent of 131,071 would be written out as often as it is shown.
 _MAX_EXPONENT_DIGITS: Final = 3
 _MAX_DIGITS: Final = 4300  # what Python converts without being told that it may
 
 
-class _Use:
-    """The rules in use in this process: the table's, until `configure` adds an operator's own."""
+class _Rules:
+    """The rules in use in this process: the table's, and what `configure` adds to them."""
 
-    def __init__(self, names: Iterable[Name] = (), forms: Iterable[Form] = ()) -> None:
+    def use(self, names: Iterable[str] = (), forms: Iterable[tuple[str, str]] = ()) -> None:
         secrets = Secrets(names, forms)
         self.kind_of_name = secrets.kind_of_name
         self.scrub = Scrubber(secrets).scrub
         self.in_frame = secrets.in_frame.search
         # An operator's form may match what JSON text escapes, so then each string is looked at on its own.
-        self.looks_at_frames = not secrets.own_forms
+        self.look_at_frames = not secrets.own_forms
 
 
-def configure(names: Iterable[Name], forms: Iterable[Form]) -> None:
-    """Add names and forms to the table's for this process; once, before anything is redacted."""
-    _use.__init__(names, forms)  # type: ignore[misc]
+def configure(names: Iterable[str], forms: Iterable[tuple[str, str]]) -> None:
+    """Add an operator's names of secrets, and kinds with patterns (RE2), to the table's rules.
+
+    For the whole process, as logging is configured; `create_app` does it before anything is redacted.
+    """
+    _rules.use(names, forms)
 
 
 def redact(frame: Frame, answers: str | None = None) -> bytes:
@@ -67,12 +70,12 @@ def redact(frame: Frame, answers: str | None = None) -> bytes:
         # Nothing is known of its places, so nothing of it may be shown.
         return _encode(mark("deeply nested frame", frame.text))
     except ValueError:
-        return _encode(_use.scrub(frame.text))
+        return _encode(_rules.scrub(frame.text))
 
 
 def redact_text(text: str) -> str:
     """Redact free text: error messages, close reasons, what operators write."""
-    return _use.scrub(text)
+    return _rules.scrub(text)
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -85,7 +88,7 @@ def _is_clean(frame: Frame, answers: str | None) -> bool:
 
     Where it says so, the careful way would change nothing. It may say no without need, which costs only time.
     """
-    if frame.kind in _NEVER_CLEAN or frame.method in OF_METHOD or not _use.looks_at_frames:
+    if frame.kind in _NEVER_CLEAN or frame.method in OF_METHOD or not _rules.look_at_frames:
         return False
     if frame.kind is RpcKind.RESPONSE and (answers is None or answers in OF_ANSWER_TO):
         return False
@@ -93,7 +96,7 @@ def _is_clean(frame: Frame, answers: str | None) -> bool:
     if "toolCallId" in text and '"content"' in text:
         return False
     raw = text.encode()
-    return not _use.in_frame(raw) and (len(raw) < _SHORT or not LONG_RUN.search(raw))
+    return not _rules.in_frame(raw) and (len(raw) < _SHORT or not LONG_RUN.search(raw))
 
 
 def _rules_of(frame: Frame, answers: str | None) -> Rules:
@@ -104,10 +107,10 @@ def _rules_of(frame: Frame, answers: str | None) -> Rules:
 
 def _value(value: Any, rules: Rules) -> Any:
     if isinstance(value, str):
-        return _use.scrub(value)
+        return _rules.scrub(value)
     if isinstance(value, dict):
         rules = _rules_within(value, rules)
-        return {_use.scrub(key): _member(key, member, rules) for key, member in value.items()}
+        return {_rules.scrub(key): _member(key, member, rules) for key, member in value.items()}
     if isinstance(value, list):
         return [_value(item, rules) for item in value]
     return value
@@ -118,12 +121,12 @@ def _rules_within(members: dict[str, Any], rules: Rules) -> Rules:
     if "toolCallId" in members:
         rules = {**rules, **OF_TOOL_CALL}
     name = members.get("name")
-    kind = _use.kind_of_name(name) if isinstance(name, str) and "value" in members else None
+    kind = _rules.kind_of_name(name) if isinstance(name, str) and "value" in members else None
     return {**rules, "value": kind} if kind else rules
 
 
 def _member(key: str, value: Any, rules: Rules) -> Any:
-    kind = _use.kind_of_name(key)
+    kind = _rules.kind_of_name(key)
     if kind is not None:
         return mark(kind, _spelled(value)) if _is_number(value) else _marked(kind, value)
     if isinstance(value, str) and _NAME.fullmatch(key) and hints(key) and looks_random(value):
@@ -137,7 +140,7 @@ def _marked(kind: str, value: Any) -> Any:
     if isinstance(value, str):
         return _without_query(value) if kind == QUERY else mark(kind, value)
     if isinstance(value, dict):
-        return {_use.scrub(key): _labelled(kind, key, member) for key, member in value.items()}
+        return {_rules.scrub(key): _labelled(kind, key, member) for key, member in value.items()}
     if isinstance(value, list):
         return [_marked(kind, item) for item in value]
     return value
@@ -145,19 +148,19 @@ def _marked(kind: str, value: Any) -> Any:
 
 def _labelled(kind: str, key: str, value: Any) -> Any:
     if key in LABELS and isinstance(value, str):
-        return _use.scrub(value)
+        return _rules.scrub(value)
     own = EVERYWHERE.get(key)
     return _marked(own if isinstance(own, str) else kind, value)
 
 
 def _without_query(url: str) -> str:
     base, mark_of_query, query = url.partition("?")
-    return _use.scrub(base) + mark_of_query + mark(QUERY, query)
+    return _rules.scrub(base) + mark_of_query + mark(QUERY, query)
 
 
 def _named(name: str, value: str) -> str:
-    kind = _use.kind_of_name(name)
-    return mark(kind, value) if kind else _use.scrub(value)
+    kind = _rules.kind_of_name(name)
+    return mark(kind, value) if kind else _rules.scrub(value)
 
 
 def _is_number(value: Any) -> bool:
@@ -198,4 +201,5 @@ _NEVER_CLEAN: Final = (RpcKind.INVALID, RpcKind.ERROR)
 _SHORT: Final = 180  # bytes: neither a blob nor three lines of one have less
 _decode_fast: Final = msgspec.json.Decoder(float_hook=_number).decode
 _encode: Final = msgspec.json.encode
-_use: Final = _Use()
+_rules: Final = _Rules()
+_rules.use()

@@ -14,10 +14,13 @@ from app.protocol.secrets import LONG_RUN, compiled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import re2
+
     from app.protocol.secrets import Secrets
 
 
 _MARKER: Final = re.compile(r"«[a-z][a-z0-9 ]{0,30}, [0-9,]{1,15} characters?»")
+_MARKER_OR_NOT: Final = re.compile(rf"{_MARKER.pattern}|«|[^«]++")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 # Below this length lie hashes, ids and paths; base64 in lines (MIME, PEM bodies) counts from three lines on.
 MIN_BLOB: Final = 200
@@ -29,6 +32,8 @@ _MAX_CACHED: Final = 64
 """Ids, names and words repeat from frame to frame, and are shorter than this many characters."""
 MOST_FINDS: Final = 10_000
 """A text with more of one rule's finds is hidden whole, so that nobody can make redaction long with them."""
+MOST_WORK: Final = 2 * 10**9
+"""Characters that an operator's form is searched in at most, over all finds in a text: some seconds."""
 
 
 class TooMany(Exception):
@@ -80,7 +85,7 @@ class Scrubber:
             if self._secrets.in_text.search(text):
                 text = self._without_secrets(text)
             for kind, pattern in self._secrets.own_forms:
-                text = _marked(text, ((kind, *found.span()) for found in pattern.finditer(text)))
+                text = _marked(text, _own_forms(kind, pattern, text))
         except TooMany:
             return mark("text full of secrets", text)
         if len(text) >= MIN_BLOB and LONG_RUN.search(text):
@@ -114,6 +119,19 @@ def _forms(text: str) -> Iterator[tuple[str, int, int]]:
         start = found.start() + (before.end() if before else 0)
         if not _is_words(text[start : found.end()]):
             yield "token", start, found.end()
+
+
+def _own_forms(kind: str, pattern: re2._Regexp, text: str) -> Iterator[tuple[str, int, int]]:
+    """Find an operator's form outside of markers. Raises TooMany where a bad pattern would take long."""
+    start = work = 0
+    for part in _MARKER_OR_NOT.findall(text):
+        for found in () if part.startswith("«") and _MARKER.fullmatch(part) else pattern.finditer(part):
+            work += len(part)
+            if work > MOST_WORK:
+                raise TooMany
+            if found[0]:
+                yield kind, start + found.start(), start + found.end()
+        start += len(part)
 
 
 def _is_words(text: str) -> bool:

@@ -20,12 +20,11 @@ from app.protocol.redaction_rules import (
     NAMES,
     NO_HINTS,
     PLAIN_TOKENS,
+    Name,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from app.protocol.redaction_rules import Form, Name
 
 _MEMORY: Final = (
     64 << 20
@@ -65,8 +64,8 @@ def compiled(pattern: str) -> re2._Regexp:
 class Secrets:
     """All rules, compiled: the table's, and an operator's own names and forms."""
 
-    def __init__(self, names: Iterable[Name] = (), forms: Iterable[Form] = ()) -> None:
-        every = [*names, *NAMES]
+    def __init__(self, names: Iterable[str] = (), forms: Iterable[tuple[str, str]] = ()) -> None:
+        every = [*(Name("secret", re.escape(_words(name)), name) for name in names), *NAMES]
         self._names = [(each.kind, _whole(each.words)) for each in every]
         sure = _anywhere("|".join(each.words for each in every))
         hinted = rf"{_anywhere(HINTS)}[\w.-]*{_GAP}[=:,>|]{{1,3}}{_GAP}[\w+/=.~%-]{{12}}"
@@ -79,7 +78,7 @@ class Secrets:
         """Finds something in every text that holds a secret, and in few others; for blobs see LONG_RUN."""
         self.in_frame = compiled(f'{text}|"(?:{"|".join(EVERYWHERE)})"')
         """The same for a frame's JSON text, with the places."""
-        self.own_forms = [(form.what, compiled(form.pattern)) for form in forms]
+        self.own_forms = [(kind, compiled(pattern)) for kind, pattern in forms]
         self._kind_of_short = lru_cache(maxsize=4096)(self._kind_of_name)
 
     def kind_of_name(self, name: str) -> str | None:

@@ -39,7 +39,7 @@ ALLOWED = {
     "demo": BASE | {"protocol", "config", "config_values"},
     "cli": WRITES
     | {"assets", "config", "config_values", "embedded", "postgres", "demo", "gateway", "prompting"},
-    "": {"access", "cli", "config", "embedded", "extensions", "live", "models", "web"},
+    "": {"access", "cli", "config", "embedded", "extensions", "live", "models", "protocol", "web"},
 }
 """What a unit of `app` may import beside itself; "" is create_app."""
 

@@ -20,6 +20,8 @@ from app.errors import BadSetting
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 
+PATTERNS = Path(__file__).parent / "redact_patterns"
+
 GOOD: list[tuple[str, str, str, Any]] = [
     ("DATABASE_URL", "postgresql://ann:pw@db:5432/console", "database_url", ...),
     ("DATABASE_URL", "postgres:///console?host=/run/postgresql", "database_url", ...),
@@ -48,6 +50,13 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("CONSOLE_MEMORY_MIB", "8", "memory_bytes", 8 * 1024 * 1024),
     ("CONSOLE_SPOOL_MIB", "1048576", "spool_bytes", 1024**4),
     ("CONSOLE_SPOOL_DIR", "/srv/spool", "spool_dir", Path("/srv/spool")),
+    ("CONSOLE_REDACT_NAMES", "X-Badge, staffNumber", "redact_names", ("X-Badge", "staffNumber")),
+    (
+        "CONSOLE_REDACT_PATTERNS_FILE",
+        str(PATTERNS / "good.txt"),
+        "redact_patterns",
+        (("badge number", "B-[0-9]{6}"), ("order", r"\bO=>[0-9]+\b")),
+    ),
     ("CONSOLE_LOG_LEVEL", "debug", "log_level", "DEBUG"),
 ]
 
@@ -79,6 +88,15 @@ BAD = [
     ("CONSOLE_HTTP_POLL_INTERVAL", "29.9", "from 30"),
     ("CONSOLE_REDIAL_INTERVAL", "0", "from 1"),
     ("CONSOLE_HALF_OPEN_SECONDS", "1", "from 2 to 300"),
+    ("CONSOLE_REDACT_NAMES", "ok-name, a b", "'a b' is no name"),
+    ("CONSOLE_REDACT_PATTERNS_FILE", "/nowhere.txt", "no file '/nowhere.txt'"),
+    ("CONSOLE_REDACT_PATTERNS_FILE", str(PATTERNS / "bad_kind.txt"), "line 2: write kind => pattern"),
+    ("CONSOLE_REDACT_PATTERNS_FILE", str(PATTERNS / "bad_pattern.txt"), "line 1: not a pattern of RE2"),
+    (
+        "CONSOLE_REDACT_PATTERNS_FILE",
+        str(PATTERNS / "empty.txt"),
+        "line 1: the pattern matches an empty",
+    ),
     ("CONSOLE_LEASE_SECONDS", "2", "from 3 to 60"),
     ("CONSOLE_LEASE_SECONDS", "ten", "from 3 to 60"),
     ("CONSOLE_MAX_VIEWERS", "1001", "from 1 to 1000"),
