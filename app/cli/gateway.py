@@ -10,6 +10,7 @@ from flask import current_app
 
 from app.cli.group import ConsoleGroup
 from app.errors import BadSetting
+from app.gateway import memory
 from app.gateway import run as process
 
 
@@ -31,6 +32,7 @@ def run() -> None:
     for chatty in ("httpx", "httpcore", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     url = current_app.extensions["database"].url()
+    memory.give_back()
     try:
         asyncio.run(process.until_signal(settings, url, _say_started))
     except OSError as error:

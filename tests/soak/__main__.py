@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FRAMES_PER_SECOND = 300
 """Damaged frames that are recorded at least, on a machine that others keep busy."""
+RACES = "tests/gateway/test_many_gateways.py"
+OUTAGE = "bench/outage.py"
 BOMBS_MIB = (64, 128, 256, 512)
 FAILURES = (Exception, pytest.fail.Exception)  # what `eventually` gives up with is no Exception
 
@@ -105,7 +107,7 @@ def _bombs() -> str:
 
 def _races(times: int) -> str:
     for _ in range(times):
-        _run(["-m", "pytest", "-q", "tests/gateway/test_stale_gateway.py"])
+        _run(["-m", "pytest", "-q", RACES])
     return "no write of a stale epoch"
 
 
