@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from flask import current_app
 
-from app.cli import connection_actions
+from app.cli import connection_actions, fleet
 from app.cli.container_options import described, given_values, preferred_of
 from app.cli.container_words import detail, line, say
 from app.cli.group import ConsoleGroup, json_option
@@ -35,6 +35,7 @@ def containers() -> None:
 
 
 connection_actions.add_to(containers)
+fleet.add_to(containers)
 
 
 @containers.command()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from app.errors import Conflict
 from tests.support.agents import INITIALIZED, agent, error, result
 from tests.support.chaos import DOWN, UP, chaos
 from tests.support.waiting import eventually
@@ -167,3 +168,24 @@ def test_enable_metrics_decides_whether_a_container_is_measured(
     eventually(lambda: len(store.messages("plain")) > recorded + 6)
     assert counted() == number
     assert store.connected("plain")["id"] == row["id"]
+
+
+def test_enable_bulk_operations_decides_who_takes_part_in_fleet_wide_actions(
+    fleet: DemoFleet, store: Store
+) -> None:
+    store.register("plain", fleet.endpoint("plain"))
+    store.register("apart", fleet.endpoint("plain"), settings={"enable_bulk_operations": False})
+    kept = store.connected("apart")
+    store.connected("plain")
+    assert store.ask_all("reconnect", 1) == 1
+    eventually(lambda: len(store.connections("plain")), lambda number: number == 2)
+    store.connected("plain")
+    assert store.connected("apart")["id"] == kept["id"]
+    with pytest.raises(Conflict, match="1 containers take part"):
+        store.ask_all("reconnect", 2)
+    store.configure("apart", enable_bulk_operations=True)
+    eventually(
+        lambda: store.rows("SELECT FROM connection_action WHERE finished_at IS NULL"), lambda rows: not rows
+    )
+    assert store.ask_all("reconnect", 2) == 2
+    eventually(lambda: store.connected("apart")["id"], lambda now: now != kept["id"])

@@ -106,6 +106,17 @@ def test_a_container_is_stopped_and_started(runner: FlaskCliRunner, session: Ses
     assert run(runner, "containers", "start", "web-1", "--reason", "moved").stdout == "web-1 is running.\n"
 
 
+def test_an_action_on_all_containers_is_confirmed_by_their_count(runner: FlaskCliRunner) -> None:
+    run(runner, *ADD)
+    every = ("containers", "all", "reconnect", "--reason", "r")
+    assert run(runner, *every).stdout == "reconnect: 1 containers take part; confirm with --count 1\n"
+    assert_told(runner.invoke(args=[*every, "--count", "2"]), "1 containers take part")
+    assert run(runner, *every, "--count", "1").stdout == "reconnect: requested of 1 containers\n"
+    assert list(as_json(runner, *every, "--count", "1")["refused"]) == ["web-1"]
+    run(runner, "configurations", "change", "web-1", "enable_bulk_operations=no", "--reason", "apart")
+    assert as_json(runner, *every) == {"count": 0, "containers": []}
+
+
 def complete(session: Session) -> None:
     """Do what the gateway would: bring the protocol migration of web-1 to its end."""
     container = containers.get(session, "web-1")

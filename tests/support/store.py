@@ -14,7 +14,14 @@ from sqlalchemy.orm import Session
 from app.protocol.states import Protocol
 from app.queries import containers as stored
 from app.queries import protocol_migrations as migrations
-from app.services import configurations, connection_actions, containers, protocol_migrations, tokens
+from app.services import (
+    configurations,
+    connection_actions,
+    containers,
+    fleet_actions,
+    protocol_migrations,
+    tokens,
+)
 from app.services.actor import Actor
 from app.services.configurations import ConfigurationValues
 from app.services.containers import ContainerValues
@@ -109,6 +116,11 @@ class Store:
         """Ask for a reconnect, disconnect or probe, as an operator does."""
         with self.container(name) as (session, container):
             return connection_actions.request(session, container, kind, reason=reason, actor=TESTER).id
+
+    def ask_all(self, kind: str, count: int, reason: str = "a new wave") -> int:
+        """Ask an action of all containers that take part; return of how many it was asked."""
+        with Session(self._engine) as session, session.begin():
+            return len(fleet_actions.request(session, kind, count, reason=reason, actor=TESTER).actions)
 
     def done(self, action: uuid.UUID, patience: float = PATIENCE) -> Row:
         """Wait until what was asked for has its outcome."""
