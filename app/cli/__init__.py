@@ -9,6 +9,7 @@ from app.cli.audit import audit
 from app.cli.configurations import configurations
 from app.cli.containers import containers
 from app.cli.gateway import gateway
+from app.cli.gateways import gateways
 from app.cli.group import ConsoleGroup
 from app.cli.prompts import prompts
 from app.cli.protocol_migrations import protocol_migrations
@@ -42,7 +43,7 @@ class DemoGroup(ConsoleGroup):
 demo = DemoGroup("demo", help="Run a fleet of containers to try the console with.")
 
 COMMANDS = (
-    *(serve, gateway, demo, containers, configurations, protocol_migrations),
+    *(serve, gateway, gateways, demo, containers, configurations, protocol_migrations),
     *(prompts, tokens, users, audit),
 )
 

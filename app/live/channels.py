@@ -96,6 +96,23 @@ class Migrations(Channel):
         return [("migrations", {})]
 
 
+class Gateways(Channel):
+    """The gateways. No bell rings for a heartbeat: they are read again after a while."""
+
+    every = 2.0
+
+    def hear(self, bell: Bell) -> None:
+        """Nothing that a bell tells stands there."""
+
+    @property
+    def stale(self) -> bool:
+        return time.monotonic() >= self._due
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        self._stale = True  # again, by the time that this is due
+        return [("gateways", {})]
+
+
 class Message(Channel):
     """One record: what answers it, and what is committed beside it."""
 

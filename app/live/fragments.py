@@ -20,6 +20,7 @@ from app.queries import (
     connection_actions,
     connections,
     containers,
+    gateways,
     messages,
     protocol_migrations,
     waiting,
@@ -129,6 +130,10 @@ def _migration_history(session: Session, container_id: uuid.UUID) -> Mapping[str
     return {"container_id": container_id, "migrations": found}
 
 
+def _gateways(session: Session) -> Mapping[str, Any]:
+    return {"gateways": gateways.rows(session), "nobodys": gateways.held_by_nobody(session)}
+
+
 def _migrations(session: Session) -> Mapping[str, Any]:
     return {"migrations": protocol_migrations.latest(session), "live": True}
 
@@ -179,6 +184,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "connection_actions": Fragment("connection_actions/_actions.html", _connection_actions),
     "migration_actions": Fragment("protocol_migrations/_actions.html", _migration_actions),
     "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
+    "gateways": Fragment("gateways/_table.html", _gateways),
     "migrations": Fragment("protocol_migrations/_table.html", _migrations),
     "connection_state": Fragment("connections/_state.html", _connection_state),
     "connection_waiting": Fragment("messages/_waiting.html", _connection_waiting),

@@ -10,7 +10,7 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.channels import Containers, Conversation, Message, Migrations
+from app.live.channels import Containers, Conversation, Gateways, Message, Migrations
 from app.live.hub import TooManyViewers
 from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
@@ -45,6 +45,11 @@ def live(path: str) -> Callable[[Handler], Handler]:
 @live("/containers")
 def containers(socket: Server) -> None:
     _watch(socket, "containers", Containers)
+
+
+@live("/gateways")
+def gateways(socket: Server) -> None:
+    _watch(socket, "gateways", Gateways)
 
 
 @live("/protocol-migrations")

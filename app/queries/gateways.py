@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Float, case, cast, func, select
 
-from app.models import ContainerLease, Gateway
+from app.models import Container, ContainerLease, Gateway
 
 if TYPE_CHECKING:
+    import datetime as dt
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
+
+
+class GatewayRow(NamedTuple):
+    """A line of the list: what a gateway said with its last heartbeat, and how many containers it holds now.
+
+    `silence` is how long ago that heartbeat was, in seconds of the database's clock. `state` is ready,
+    draining, late (a heartbeat is overdue) or silent (so many are that its leases have ended).
+    """
+
+    id: uuid.UUID
+    address: str
+    version: str
+    state: str
+    silence: float
+    heartbeat_at: dt.datetime
+    started_at: dt.datetime
+    held: int
+    connected: int
+    callers: int
+    forwarded: int
+    messages_per_second: float
+    records_waiting: int
+    oldest_waiting_ms: int
+    loop_lag_ms: int
 
 
 def holder(session: Session, container_id: uuid.UUID) -> Gateway | None:
@@ -22,3 +48,36 @@ def holder(session: Session, container_id: uuid.UUID) -> Gateway | None:
         .where(ContainerLease.container_id == container_id)
         .where(ContainerLease.expires_at > func.clock_timestamp())
     )
+
+
+def rows(session: Session) -> Sequence[GatewayRow]:
+    """Return all gateways, the oldest first; the dead among them until they are struck off."""
+    silence = cast(func.extract("epoch", func.clock_timestamp() - Gateway.heartbeat_at), Float)
+    state = case(
+        (silence > Gateway.lease_seconds, "silent"),
+        (Gateway.draining, "draining"),
+        (silence > Gateway.lease_seconds / 2.0, "late"),
+        else_="ready",
+    )
+    held = (
+        select(func.count())
+        .where(ContainerLease.gateway_id == Gateway.id)
+        .where(ContainerLease.expires_at > func.clock_timestamp())
+        .scalar_subquery()
+    )
+    computed = {"state": state, "silence": silence, "held": held}
+    columns: list[Any] = [
+        computed[name] if name in computed else getattr(Gateway, name) for name in GatewayRow._fields
+    ]
+    found = session.execute(select(*columns).order_by(Gateway.id))
+    return [GatewayRow._make(row) for row in found]
+
+
+def held_by_nobody(session: Session) -> int:
+    """Count the containers that no gateway holds now."""
+    lease = (
+        select(ContainerLease.container_id)
+        .where(ContainerLease.container_id == Container.id, ContainerLease.gateway_id.is_not(None))
+        .where(ContainerLease.expires_at > func.clock_timestamp())
+    )
+    return session.scalar(select(func.count()).select_from(Container).where(~lease.exists())) or 0

@@ -14,6 +14,7 @@ from app.web import (
     containers,
     failures,
     filters,
+    gateways,
     headers,
     health,
     messages,
@@ -36,6 +37,7 @@ BLUEPRINTS = (
     protocol_migrations.bp,
     prompts.bp,
     sessions.bp,
+    gateways.bp,
     audit.bp,
     users.bp,
 )

@@ -23,7 +23,8 @@ from app.live.viewer import Viewer
 from app.models import new_id
 from app.models.access import user_role
 from app.queries import containers as stored
-from app.services import connection_actions, connections, containers
+from app.services import connection_actions, connections, containers, leases
+from app.services.leases import Load, Member
 from tests.web.conftest import TEST
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def test_no_partial_brings_its_own_envelope(
     of_container, of_connection = {"container_id": container.id}, {"connection_id": connection.id}
     record = world.record(connection, {})
     subjects: dict[str, dict[str, Any]] = {
+        "gateways": {},
         "container_counts": {},
         "migrations": {},
         "message_rows": {"records": [record]},
@@ -422,3 +424,13 @@ def test_a_topic_is_read_once_however_often_it_is_rung(
         assert len(channel.refresh()) == 1
         assert channel.refresh() == []
     assert len(reads) == 1
+
+
+def test_gateways_are_live(world: World, open_page: Open) -> None:
+    """No bell rings for a heartbeat."""
+    socket, member = open_page("/live/gateways"), Member(address="ws://10.0.0.7:8765")
+    hear(socket, "No gateways")
+    for rate in (12.5, 777.7):
+        leases.renew(world.session, member, Load(messages_per_second=rate))
+        world.session.commit()
+        assert 'id="gateways"' in hear(socket, str(rate))
