@@ -2,9 +2,9 @@
 
     python -m bench.outage [SECONDS [MESSAGES_A_SECOND]]
 
-PostgreSQL is stopped for that long (60 s) while an agent goes on telling (2,000 messages a second). Then every
-number that the agent sent must be in a record or in the gap that stands in its place. Fails where one is not,
-or where what reliability promises does not hold: bounded memory, catch-up in at most twice the outage.
+PostgreSQL is stopped for that long (60 s) while an agent goes on telling (2,000 messages a second). Then
+every number that the agent sent must be in a record or in the gap that stands in its place. Fails where one
+is not, or where what is promised does not hold: bounded memory, catch-up in at most twice the outage.
 """
 
 from __future__ import annotations
