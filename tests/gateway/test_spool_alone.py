@@ -97,8 +97,9 @@ def test_what_dead_processes_left_is_removed_and_what_living_ones_have_is_not(tm
 
     async def scenario(first: Spool) -> None:
         async def second(other: Spool) -> None:
-            other.append(entry(0))
-            assert len(await taken(other)) == 1  # its sweep is through: one thread does both
+            other.append(big)
+            while len(list(tmp_path.glob("*/0*"))) < 2:  # noqa: ASYNC110, ASYNC240
+                await asyncio.sleep(0.01)  # once it has written, its sweep is through: one thread does both
 
         while dead.exists():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
