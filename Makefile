@@ -43,6 +43,7 @@ bench: setup ## Measure what the promises say in numbers
 	$(BIN)/python -m bench.relay
 	$(BIN)/python -m bench.fleet
 	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.redaction
 
 soak: setup ## Prove for an hour what the tests prove in minutes; SOAK="--kills 5 --outage 0" for less
 	$(BIN)/python -m tests.soak $(SOAK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from app.protocol.secrets import compiled, hints, looks_random
+from app.protocol.secrets import compiled, finds, hints, looks_random
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ class Assignments:
     def spans(self, text: str) -> Iterator[tuple[str, int, int]]:
         """Give the kind and the span of every value to hide, in their order and apart from each other."""
         done = 0
-        for found in self._look.finditer(text):
+        for found in finds(self._look, text):
             parts = _PARTS.match(found[0])
             if found.start() + 1 < done or parts is None:
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from app.protocol.secrets import compiled
+from app.protocol.secrets import compiled, finds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Context(NamedTuple):
 
     def spans(self, text: str) -> Iterator[tuple[str, int, int]]:
         """Give the kind and the span of every secret in this context."""
-        for found in _COMPILED[self].finditer(text):
+        for found in finds(_COMPILED[self], text):
             start, end = found.span(1)
             end = start + len(found[1].rstrip(".,;:!?)]}"))
             if "«" not in found[1] and self.is_secret(text[start:end]):

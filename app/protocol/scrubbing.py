@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from app.protocol.assignments import Assignments
 from app.protocol.contexts import CONTEXTS, PRIVATE_KEY
 from app.protocol.redaction_rules import FORMS
-from app.protocol.secrets import LONG_RUN, compiled
+from app.protocol.secrets import LONG_RUN, TooMany, compiled, finds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,14 +30,8 @@ _BLOB: Final = re.compile(
 )
 _MAX_CACHED: Final = 64
 """Ids, names and words repeat from frame to frame, and are shorter than this many characters."""
-MOST_FINDS: Final = 10_000
-"""A text with more of one rule's finds is hidden whole, so that nobody can make redaction long with them."""
 MOST_WORK: Final = 2 * 10**9
 """Characters that an operator's form is searched in at most, over all finds in a text: some seconds."""
-
-
-class TooMany(Exception):
-    """A text has more finds than anybody needs to tell apart."""
 
 
 def _forms_of(*, dashed: bool) -> str:
@@ -102,19 +96,17 @@ class Scrubber:
 
 
 def _marked(text: str, spans: Iterable[tuple[str, int, int]]) -> str:
-    """Mark spans of a text, each with its kind. Raises TooMany."""
+    """Mark spans of a text, each with its kind."""
     done = 0
     parts: list[str] = []
-    for count, (kind, start, end) in enumerate(spans):
-        if count == MOST_FINDS:
-            raise TooMany
+    for kind, start, end in spans:
         parts += [text[done:start], mark(kind, text[start:end])]
         done = end
     return "".join([*parts, text[done:]]) if parts else text
 
 
 def _forms(text: str) -> Iterator[tuple[str, int, int]]:
-    for found in _FORM.finditer(text):
+    for found in finds(_FORM, text):
         before = _BEFORE.match(found[0])
         start = found.start() + (before.end() if before else 0)
         if not _is_words(text[start : found.end()]):
@@ -125,7 +117,7 @@ def _own_forms(kind: str, pattern: re2._Regexp, text: str) -> Iterator[tuple[str
     """Find an operator's form outside of markers. Raises TooMany where a bad pattern would take long."""
     start = work = 0
     for part in _MARKER_OR_NOT.findall(text):
-        for found in () if part.startswith("«") and _MARKER.fullmatch(part) else pattern.finditer(part):
+        for found in () if part.startswith("«") and _MARKER.fullmatch(part) else finds(pattern, part):
             work += len(part)
             if work > MOST_WORK:
                 raise TooMany
