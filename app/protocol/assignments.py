@@ -29,7 +29,8 @@ _VALUE: Final = re.compile(
 )
 _REST_OF_LINE: Final = re.compile(r"""[^\r\n"'«»\\]++""")
 _SCHEME: Final = re.compile(r"(?i:bearer|basic|token|digest|apikey)[ \t]{1,8}")
-_LONGEST_HINTED: Final = 512  # characters; no key is longer
+# Characters. No key is longer; and what is longer is hidden, not skipped, so that nothing long is read again.
+_LONGEST: Final = 512
 
 _PLAIN_WORDS: Final = frozenset(
     {"any", "bool", "boolean", "bytes", "int", "integer", "number", "object", "str", "string", "none", "null"}
@@ -102,7 +103,7 @@ class Assignments:
             if kind in ("authorization", "cookie") and (rest := _REST_OF_LINE.match(text, start)):
                 begin, end, join = *rest.span(), "="
             end = _without_point(text, begin, end)
-            if _is_code(text[begin:end], join, text[end : end + 1]):
+            if end - begin <= _LONGEST and _is_code(text[begin:end], join, text[end : end + 1]):
                 return None
         elif begin - 1 == start and join in (":", "=") and text[start] == parts[0][0]:
             return None  # `'Cookie:'` in a sentence: the quote closes
@@ -110,7 +111,7 @@ class Assignments:
 
 
 def _hinted_value(text: str, start: int, kind: str) -> tuple[str, int, int] | None:
-    found = _VALUE.match(text, start, start + _LONGEST_HINTED)
+    found = _VALUE.match(text, start, start + _LONGEST)
     if found is None or found.lastgroup is None:
         return None
     begin, end = found.span(found.lastgroup)
@@ -127,6 +128,8 @@ def _without_point(text: str, begin: int, end: int) -> int:
 
 def _is_plain(value: str, name: str) -> bool:
     """Tell a value that is no secret: `token: str`, `password=$PASSWORD`, `secret: ***`, `token=token`."""
+    if len(value) > _LONGEST:
+        return not any(map(str.isalnum, value))
     return (
         value.lower() in _PLAIN_WORDS
         or value.lower() == name.lower()

@@ -31,7 +31,7 @@ _MEMORY: Final = (
 )  # bytes for a pattern's automaton; where it needs more, RE2 is slower but still linear
 _MAX_CACHED: Final = 64  # longer names are rare; strangers choose them, so they must not fill the cache
 
-MOST_FINDS: Final = 50_000
+MOST_FINDS: Final = 20_000
 """A text in which a rule finds more is hidden whole, so that nobody can make redaction long with them."""
 
 _MARKED: Final = re.compile("«[^»]*+»")

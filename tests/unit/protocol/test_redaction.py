@@ -392,6 +392,8 @@ HOSTILE = {
     "calls": "token=a(",
     "headers": "authorization: \n",
     "images": ";base64,",
+    "code after a header": "authorization: f(",
+    "variables in quotes": "token='$",
 }
 
 
