@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -209,3 +210,11 @@ def test_older_messages_continue_from_the_cursor(sign_in: SignIn, world: World) 
 def test_a_broken_cursor_is_a_clear_error(sign_in: SignIn, world: World, before: str) -> None:
     container = world.container()
     assert sign_in("viewer").get(f"/containers/{container.id}?before={before}").status_code == 400
+
+
+def test_no_two_elements_of_a_containers_page_share_an_id(sign_in: SignIn, world: World) -> None:
+    container = world.container()
+    world.connected(container)
+    page = sign_in("admin").get(f"/containers/{container.id}").text
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert sorted(ids) == sorted(set(ids))

@@ -6,18 +6,13 @@ from flask_wtf import FlaskForm
 from wtforms import SelectChoice, SelectField
 
 from app.protocol.states import ActionKind
-from app.web.forms.fields import REASON_LENGTH, line_field
+from app.web.forms.fields import reason_field
 
 
 class ActionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Why; the buttons of the page say what."""
 
     kind = SelectField("Action", choices=[SelectChoice(each.value) for each in ActionKind])
-    reason = line_field(
-        "Reason",
-        length=REASON_LENGTH,
-        required=True,
-        hint="Told to the container and its callers, too.",
-        autocomplete="off",
-        id="action-reason",
+    reason = reason_field(
+        "Reason for the action", "Told to the container and its callers, too.", id="action-reason"
     )

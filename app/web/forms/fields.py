@@ -49,10 +49,11 @@ def line_field(
 
 
 def reason_field(
-    label: str = "Reason", hint: str = "Shown in the history.", *, required: bool = True
+    label: str = "Reason", hint: str = "Shown in the history.", *, required: bool = True, **attributes: Any
 ) -> StringField:
     """Why something is done (DESIGN, promise 6)."""
-    return line_field(label, length=REASON_LENGTH, required=required, hint=hint, autocomplete="off")
+    given: dict[str, Any] = {"autocomplete": "off"} | attributes
+    return line_field(label, length=REASON_LENGTH, required=required, hint=hint, **given)
 
 
 def text_field(

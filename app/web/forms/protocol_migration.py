@@ -15,7 +15,9 @@ class MigrationForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no type
     to_protocol = SelectField(
         "To", choices=[SelectChoice(each.value, each.value.upper()) for each in Protocol]
     )
-    reason = reason_field(hint="For those who read the history.")
+    reason = reason_field(
+        "Reason for the migration", "For those who read the history.", id="migration-reason"
+    )
 
 
 class RollbackForm(FlaskForm):  # type: ignore[misc]
