@@ -47,6 +47,7 @@ class Visit(NamedTuple):
     container_id: uuid.UUID
     label: str
     way: Channelled | Relay
+    forwarded: bool
 
 
 class CallerEndpoint:
@@ -163,7 +164,7 @@ class CallerEndpoint:
             return _answer(socket, HTTPStatus.MISDIRECTED_REQUEST, "This gateway does not hold it.")
         except NoWay as why:
             return _later(socket, str(why))
-        self._visits[socket] = Visit(container_id, label, way)
+        self._visits[socket] = Visit(container_id, label, way, forwarded)
         if isinstance(way, Relay):
             watch = asyncio.create_task(self._close_unused(socket))
             self._watches.add(watch)
@@ -212,6 +213,8 @@ class CallerEndpoint:
                 self.forwarded -= relayed
             if parting is None or not parting.moved:
                 return parting
+            if visit.forwarded:  # who forwarded it finds the next way, or they would lie in a circle
+                return Parting(GOING_AWAY, parting.reason)
             try:
                 way = await self._ways.next(visit.container_id, visit.label)
             except NoWay as why:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OPEN_SECONDS: Final = 3.0
+OPEN_SECONDS: Final = 5.0  # that gateway may keep a caller waiting, see ways.HOLDER_SECONDS
 CLOSE_SECONDS: Final = 2.0
 LOST: Final = frozenset({GOING_AWAY, 1006, 1011, 1012})
 """Codes with which a gateway that holds a container no more, or is gone, leaves its callers."""

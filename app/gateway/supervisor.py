@@ -49,6 +49,7 @@ class Supervisor:
         self._actions = Actions(self._connector)
         self._doorbell = asyncio.Event()
         self._migrating = False
+        self.rested = False
         self.ended = False
         self._parting = Ending.HANDED_OVER.told()
 
@@ -129,6 +130,7 @@ class Supervisor:
             await self._dial(now)
 
     async def _rest(self, seconds: float | None = None) -> None:
+        self.rested = True
         await self._connector.changed(self._doorbell, seconds)
 
     async def _dial(self, now: Snapshot) -> None:

@@ -77,9 +77,7 @@ class Ways:
             NoWay: nobody holds the container, or its holder has not dialled it yet.
             NotHere: it was forwarded here by one whose view is out of date.
         """
-        if forwarded and self._find(container_id) is None:
-            raise NotHere
-        return await self._search(container_id, label, HOLDER_SECONDS, patient=False)
+        return await self._search(container_id, label, HOLDER_SECONDS, forwarded=forwarded)
 
     async def next(self, container_id: uuid.UUID, label: str) -> Channelled | Relay:
         """Find the way of a caller whose container has moved. Raises NoWay."""
@@ -87,16 +85,26 @@ class Ways:
         return await self._search(container_id, label, seconds, patient=True)
 
     async def _search(
-        self, container_id: uuid.UUID, label: str, seconds: float, *, patient: bool
+        self,
+        container_id: uuid.UUID,
+        label: str,
+        seconds: float,
+        *,
+        patient: bool = False,
+        forwarded: bool = False,
     ) -> Channelled | Relay:
         deadline = time.monotonic() + seconds
         while True:
             why = NOT_HELD
+            late = time.monotonic() > deadline
             supervisor = self._find(container_id)
-            if supervisor is not None and supervisor.channel.book is not None:
-                return Channelled(supervisor, f"{label}#{next(self._numbers)}", label)
             if supervisor is not None:
-                why = NOT_DIALLED
+                # One that has not rested yet is about to connect: who comes now shall not meet an error.
+                if supervisor.channel.book is not None and (supervisor.rested or late):
+                    return Channelled(supervisor, f"{label}#{next(self._numbers)}", label)
+                why = NOT_DIALLED if supervisor.rested else NOT_HELD
+            elif forwarded:
+                raise NotHere
             else:
                 try:
                     return await self._relay(container_id, label)
@@ -104,7 +112,7 @@ class Ways:
                     pass
                 except Refused as refused:
                     why = str(refused)
-            if time.monotonic() > deadline or (why is not NOT_HELD and not patient):
+            if late or (why is not NOT_HELD and not patient):
                 raise NoWay(why)
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -175,6 +175,28 @@ def test_a_newcomer_gets_its_share_and_idle_callers_notice_nothing(
             assert callers[name].ask("_still_there")["error"]["code"] == -32601
 
 
+def test_ways_do_not_grow_longer_when_containers_move(
+    settings: Settings, store: Store, fleet: DemoFleet
+) -> None:
+    """A caller forwarded to a gateway that hands over is not forwarded on from there, perhaps back."""
+    names, token = ("c0", "c1"), store.token()
+    for name in names:
+        store.register(name, fleet.endpoint("plain"))
+    with running_gateway(settings), ExitStack() as stack:
+        for name in names:
+            store.connected(name)
+        newcomer = stack.enter_context(running_gateway(settings))
+        callers = [stack.enter_context(calling(newcomer, name, token)) for name in names]
+        for caller in callers:
+            caller.ask("_nothing")
+        eventually(lambda: held(store), lambda now: now == [1, 1])
+        for caller in callers:
+            assert caller.ask("_still_there")["error"]["code"] == -32601
+        loads = "SELECT callers, forwarded FROM gateway ORDER BY id"
+        expected = [{"callers": 1, "forwarded": 0}, {"callers": 2, "forwarded": 1}]
+        eventually(lambda: store.rows(loads), lambda rows: rows == expected)
+
+
 def test_health_says_whether_it_is_ready(settings: Settings) -> None:
     with running_gateway(settings) as url:
         base = url.removesuffix("/acp").replace("ws://", "http://")
