@@ -147,6 +147,8 @@ def _marked(kind: str, value: Any) -> Any:
 
 
 def _labelled(kind: str, key: str, value: Any) -> Any:
+    if _is_number(value) and (named := _rules.kind_of_name(key)) is not None:
+        return mark(named, _spelled(value))
     if key in LABELS and isinstance(value, str):
         return _rules.scrub(value)
     own = EVERYWHERE.get(key)

@@ -165,7 +165,7 @@ def test_a_probe_that_dials_aside_counts_nothing(fleet: DemoFleet, store: Store)
     fleet.order("plain", refuse=True)
     failed = store.done(store.ask("plain", "probe"))
     assert (failed["success"], failed["outcome"].startswith("a dial aside failed: ")) == (False, True)
-    told = store.messages("plain", "error_message LIKE 'the dial failed%%'")
+    told = eventually(lambda: store.messages("plain", "error_message LIKE 'the dial failed%%'"))
     assert len(told) == 1
     now = store.connections("plain")
     same = ("id", "status", "error_count", "reconnect_count", "metadata")

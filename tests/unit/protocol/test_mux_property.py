@@ -30,13 +30,17 @@ NEGOTIATED = Negotiated(
 
 
 class Asked(NamedTuple):
-    """A request that waits: who asked, its id there, the id that the answerer got, and who that is."""
+    """A request that waits: who asked, its id there, the id that the answerer got, and who that is.
+
+    `displaced` is a session that it has taken from another caller, and that caller.
+    """
 
     asker: str
     raw_id: Any
     wire_id: Any
     answerer: str
     creates: bool
+    displaced: tuple[str, str] | None = None
 
 
 def rpc(**members: Any) -> str:
@@ -114,8 +118,10 @@ class ManyCallers(RuleBasedStateMachine):
         assert to == CONTAINER
         assert frame["id"] not in self.numbers
         self.numbers.add(frame["id"])
-        self.open.append(Asked(key, raw_id, frame["id"], CONTAINER, method == "session/new"))
         owner = self.owners.get(session_id)
+        loads = method == "session/load" and owner not in {None, key}
+        displaced = (session_id, owner) if loads and not self.gone(str(owner)) else None
+        self.open.append(Asked(key, raw_id, frame["id"], CONTAINER, method == "session/new", displaced))
         if method == "session/load" or (method == "session/prompt" and (owner is None or self.gone(owner))):
             self.owners[session_id] = key
 
@@ -152,11 +158,17 @@ class ManyCallers(RuleBasedStateMachine):
     @rule(data=st.data())
     def gateway_gives_up(self, data: st.DataObject) -> None:
         asked = data.draw(st.sampled_from([asked for asked in self.open if asked.answerer == CONTAINER]))
-        (given_up,) = [each for each in self.mux.open_requests if each.wire_id == json.dumps(asked.wire_id)]
+        (given_up,) = [
+            each
+            for each in self.mux.open_requests
+            if (each.asker, each.wire_id) == (asked.asker, json.dumps(asked.wire_id))
+        ]
         heard = self.record(self.mux.fail(given_up.message_id, "too late"))
         self.open.remove(asked)
         told = [(asked.asker, asked.raw_id, True)] if not self.gone(asked.asker) else []
         assert [(to, frame["id"], "error" in frame) for to, frame in heard] == told
+        if asked.displaced is not None and not self.gone(asked.displaced[1]):
+            self.owners[asked.displaced[0]] = asked.displaced[1]  # nobody has loaded it after all
         assert self.mux.fail(given_up.message_id, "too late") == []
 
     @precondition(lambda self: self.online and self.callers)
