@@ -36,6 +36,7 @@ MOST_FINDS: Final = 20_000
 
 _MARKED: Final = re.compile("«[^»]*+»")
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[-_. ]{1,2}", re.ASCII)
+_FEW: Final = 6
 _COUNT: Final = re.compile(r"\{([0-9]+)(?:,[0-9]*)?\}")
 
 # Between a name and its value, also as JSON text escapes it.
@@ -84,7 +85,7 @@ class Secrets:
         self._names = [(each.kind, _whole(each.words)) for each in every]
         sure = _anywhere("|".join(each.words for each in every))
         hinted = rf"{_anywhere(HINTS)}[\w.-]*{_GAP}[=:,>|]{{1,3}}{_GAP}[\w+/=.~%-]{{12}}"
-        known = "|".join(_COUNT.sub(_relaxed, form.sign or form.pattern) for form in FORMS)
+        known = "|".join(relaxed(form.sign or form.pattern) for form in FORMS)
         text = rf"{'|'.join(_CONTEXT)}|{sure}(?:[^a-z]|$)|{hinted}|{known}"
         stems = "|".join([*(each.words for each in every), HINTS])
         self.stems = _anywhere(stems, between="[-_.]")
@@ -148,9 +149,12 @@ def _whole(words: str) -> re.Pattern[str]:
     return re.compile(f"(?:^|[^a-z])(?:{words})(?:$|[^a-z])")
 
 
-def _relaxed(count: re.Match[str]) -> str:
-    """Shorten a count, which only finds more: an automaton that counts far has many states."""
-    return f"{{{min(int(count[1]), 6)},}}"
+def relaxed(pattern: str) -> str:
+    """Shorten the long counts of a pattern, and let each take as little as it can.
+
+    It finds whatever the pattern finds, and more; but an automaton that counts far has many states.
+    """
+    return _COUNT.sub(lambda count: count[0] if int(count[1]) <= _FEW else f"{{{_FEW},}}?", pattern)
 
 
 _ABOUT: Final = re.compile(f"(?:^|_)(?:(?:{ABOUT})$|(?:{PLAIN_TOKENS})_token(?![a-z]))")

@@ -392,6 +392,9 @@ HOSTILE = {
     "calls": "token=a(",
     "headers": "authorization: \n",
     "images": ";base64,",
+    "jwts in a row": "x.eyJaaaaaaaa",
+    "parts that wait for more": "dt0c01.aaaaaa.",
+    "ends without beginnings": "aaaaaa.atlasv1.",
     "code after a header": "authorization: f(",
     "variables in quotes": "token='$",
 }
