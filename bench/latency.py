@@ -1,118 +1,142 @@
-"""The latency of one request: over ACP and over HTTP through the gateway, and over HTTP as it was before."""
+"""How much less latency the same operation has over ACP than over HTTP, both with TLS and both verified.
+
+    python -m bench.latency [--runs 5] [--requests 100]
+
+| operation | over HTTP, a new connection for each request | over ACP, on the socket that is open |
+|---|---|---|
+| health ping | `GET /health` | request `_console/ping` |
+| status check | `POST /acp` with `session/load` of an idle session | the same request |
+| command | `POST /acp` with `session/new` | the same request |
+
+The container is one of the demo fleet, in a process of its own, with a certificate made for the run. HTTP is
+asked directly, as LumiLink-BE does today. ACP is asked directly, which is what the gateway itself waits for
+when it pings, and through the gateway, which is what a caller waits for: without TLS from the caller to the
+gateway, with it (encryption level standard) from there to the container, and every frame committed before it
+is delivered. On a loopback a round trip takes no time, so what counts is the work; over a network HTTP pays
+three round trips, and ACP one.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import json
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from typing import TYPE_CHECKING, Final
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-import psycopg
-import websockets
+import trustme
 
-from app.config_values import Bind
-from app.demo.fleet import FLEET
-from app.demo.server import serve
 from app.protocol.states import Protocol
-from app.queries import containers
-from app.services import protocol_migrations
 from app.services.containers import ContainerValues
-from bench.common import Limit, line, machine, percentile
-from bench.stage import ACTOR, stage
+from bench.asking import PING, OverHttp, over_acp
+from bench.common import RUNS, Limit, line, machine, percentile
+from bench.container import NAME
+from bench.stage import stage
 
 if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Iterator
 
-    from bench.stage import Stage
+    from bench.asking import Way
 
-REQUESTS: Final = 300
-METHOD: Final = "_bench/ask"
-"""Unknown to the agent, so that its answer costs it nothing: what is measured is the way there and back."""
-CONTAINER: Final = "http-first"
-PATIENCE: Final = 60.0
+COMMAND: Final = "session/new"
+SESSION: Final[dict[str, Any]] = {"cwd": "/tmp", "mcpServers": []}  # noqa: S108 - a name, never opened
+PROMISED: Final = {"health ping": 94, "status check": 89, "command": 79}
+"""Percent less latency over ACP, by operation (issue 3)."""
+HTTP: Final = "HTTP, a new connection each"
 
 
-async def main() -> None:
-    with stage() as prepared:
-        token = prepared.token()
-        async with serve(Bind("127.0.0.1", 0), [FLEET[CONTAINER]]) as url:
-            endpoint = f"{url}/{CONTAINER}"
-            values = ContainerValues(
-                name=CONTAINER, endpoint_url=endpoint, supported_protocols=("http", "acp")
+async def main(runs: int, requests: int) -> None:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        trust, authority, certificate = certificates(folder)
+        endpoint = stack.enter_context(container(certificate))
+        prepared = stack.enter_context(stage())
+        prepared.register(
+            ContainerValues(
+                name=NAME,
+                endpoint_url=endpoint,
+                supported_protocols=tuple(Protocol),
+                preferred_protocol=Protocol.ACP,
             )
-            container_id = prepared.register(values)
-            before = await measure(lambda number: post(endpoint, number))
-            with prepared.gateway() as address:
-                await on(prepared, container_id, Protocol.HTTP)
-                http = await over_gateway(address, token)
-                migrate(prepared, container_id)
-                await on(prepared, container_id, Protocol.ACP)
-                acp = await over_gateway(address, token)
-    for percent in (50, 99):
-        name = f"request over ACP through the gateway, p{percent}"
-        for peer, times in (("HTTP through it", http), ("a new HTTP connection each", before)):
-            limit = Limit(peer, percentile(times, percent))
-            print(line(name, percentile(acp, percent), "ms", limit))
+        )
+        token = prepared.token()
+        gateway = stack.enter_context(prepared.gateway(CONSOLE_TLS_CA_FILE=str(authority)))
+        ways = {
+            HTTP: OverHttp(endpoint, trust),
+            "ACP, directly": await over_acp(f"wss{endpoint.removeprefix('https')}/acp", trust=trust),
+            "ACP, through the gateway": await over_acp(f"{gateway}/acp/{NAME}", token),
+        }
+        taken: dict[str, dict[str, list[float]]] = {each: {way: [] for way in ways} for each in PROMISED}
+        for _ in range(runs):
+            for name, way in ways.items():  # in turns, so that a busy moment of the machine meets them all
+                for operation, times in (await measure(way, requests)).items():
+                    taken[operation][name].append(percentile(times, 50))
+    for operation, medians in taken.items():
+        report(operation, {name: statistics.median(times) for name, times in medians.items()})
 
 
-async def measure(ask: Callable[[int], Awaitable[None]]) -> list[float]:
-    """Return the milliseconds of each of many requests, one after the other; the first ones only warm up."""
-    times = []
-    for number in range(REQUESTS + REQUESTS // 10):
-        began = time.perf_counter()
-        await ask(number)
-        times.append((time.perf_counter() - began) * 1000)
-    return times[REQUESTS // 10 :]
+def certificates(folder: Path) -> tuple[ssl.SSLContext, Path, Path]:
+    """Make an authority; return a client's trust in it, its file, and a server's file with key and chain."""
+    authority = trustme.CA()
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    return trust, folder / "authority.pem", folder / "server.pem"
 
 
-async def post(endpoint: str, number: int) -> None:
-    """Ask the container as the backend does today: a connection for the request, then none."""
-    # Without `verify`, for reading the authorities' certificates (20 ms) is not of a plain request.
-    async with httpx.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501 - nothing is encrypted
-        (await client.post(f"{endpoint}/acp", content=frame(number))).raise_for_status()
+@contextmanager
+def container(certificate: Path) -> Iterator[str]:
+    """Run the container; yield its URL."""
+    command = [sys.executable, "-m", "bench.container", certificate]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield next(iter(process.stdout or ())).strip()
+        finally:
+            process.terminate()
 
 
-async def over_gateway(address: str, token: str) -> list[float]:
-    """Ask over the callers' endpoint."""
-    headers = {"Authorization": f"Bearer {token}"}
-    async with websockets.connect(f"{address}/acp/{CONTAINER}", additional_headers=headers) as socket:
-
-        async def ask(number: int) -> None:
-            await socket.send(frame(number))
-            while json.loads(await socket.recv()).get("id") != number:
-                pass
-
-        return await measure(ask)
-
-
-def frame(number: int) -> str:
-    return json.dumps({"jsonrpc": "2.0", "id": number, "method": METHOD, "params": {}})
-
-
-def migrate(prepared: Stage, container_id: uuid.UUID) -> None:
-    with prepared.session() as session:
-        container = containers.get(session, container_id)
-        protocol_migrations.request(session, container, Protocol.ACP, reason="to compare", actor=ACTOR)
+async def measure(way: Way, requests: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each request, by operation, one after the other; some warm up before."""
+    session = (await way.ask(COMMAND, SESSION))["result"]
+    known = {**SESSION, **session}
+    asked = {
+        "health ping": (PING, {}),
+        "status check": ("session/load", known),
+        "command": (COMMAND, SESSION),
+    }
+    times: dict[str, list[float]] = {operation: [] for operation in asked}
+    for operation, (method, params) in asked.items():
+        for number in range(-(requests // 10), requests):
+            began = time.perf_counter()
+            answer = await way.ask(method, params)
+            if number >= 0:
+                times[operation].append((time.perf_counter() - began) * 1000)
+            if "error" in answer and method != PING:  # which ACP agents do not know, and answer all the same
+                raise RuntimeError(f"{method}: {answer['error']}")
+    return times
 
 
-async def on(prepared: Stage, container_id: uuid.UUID, protocol: Protocol) -> None:
-    """Wait until the container is connected over a protocol."""
-    query = """
-        SELECT FROM acp_connection c JOIN container_session s USING (container_id)
-        WHERE container_id = %s AND status = 'connected' AND protocol_type = %s AND NOT EXISTS (
-            SELECT FROM protocol_migration m WHERE m.container_id = s.container_id AND m.completed_at IS NULL)
-    """
-    async with await psycopg.AsyncConnection.connect(prepared.database_url, autocommit=True) as reader:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                cursor = await reader.execute(query, (container_id, protocol))
-                if await cursor.fetchone() is not None:
-                    return
-                await asyncio.sleep(0.02)
+def report(operation: str, medians: dict[str, float]) -> None:
+    """Print the medians of an operation over ACP against the one over HTTP, and what was promised."""
+    limit = Limit(HTTP, medians.pop(HTTP))
+    for name, median in medians.items():
+        less = (1 - median / limit.value) * 100
+        result = line(f"{operation} over {name}", median, "ms", limit)
+        print(f"{result}: {less:.1f} % less, promised {PROMISED[operation]} %")
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--requests", type=int, default=100)
+    options = parser.parse_args()
     print(machine())
-    asyncio.run(main())
+    asyncio.run(main(options.runs, options.requests))

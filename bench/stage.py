@@ -61,8 +61,8 @@ class Stage:
             return tokens.create(session, "benchmark", ACTOR)
 
     @contextmanager
-    def gateway(self) -> Iterator[str]:
-        """Run a gateway process; yield the address at which it serves callers."""
+    def gateway(self, **variables: str) -> Iterator[str]:
+        """Run a gateway process with these settings besides; yield the address at which it serves callers."""
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "gateway", "run"]
         environment = {
             **os.environ,
@@ -70,6 +70,7 @@ class Stage:
             "CONSOLE_SECRET_KEY": SECRET_KEY,
             "CONSOLE_GATEWAY_BIND": f"127.0.0.1:{_free_port()}",
             "CONSOLE_LOG_LEVEL": "ERROR",
+            **variables,
         }
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             try:

@@ -17,6 +17,7 @@ from app.demo.link import Socket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from app.demo.fleet import Behaviour
 
@@ -25,8 +26,12 @@ SHUTDOWN_SECONDS = 2  # what an open request may still take; every viewer of the
 
 
 @asynccontextmanager
-async def serve(bind: Bind, containers: Iterable[Behaviour] = FLEET.values()) -> AsyncIterator[str]:
+async def serve(
+    bind: Bind, containers: Iterable[Behaviour] = FLEET.values(), certificate: Path | None = None
+) -> AsyncIterator[str]:
     """Serve the containers, on a free port if `bind` says port 0, and yield the base URL.
+
+    With TLS where a certificate is given: a PEM file with the key and the chain.
 
     Raises:
         OSError: The address is taken or not this machine's.
@@ -38,14 +43,14 @@ async def serve(bind: Bind, containers: Iterable[Behaviour] = FLEET.values()) ->
     # the acknowledgement of its headers.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     address = Bind(bind.host, listener.getsockname()[1]).reached_from_here()
-    server = _Server(_config(fleet))
+    server = _Server(_config(fleet, certificate))
     async with AsyncExitStack() as stack:
         for container in fleet.values():
             for chore in container.chores():
                 await stack.enter_async_context(_running(chore))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            yield f"http://{address}"
+            yield f"{'https' if certificate else 'http'}://{address}"
         finally:
             for container in fleet.values():
                 container.freeze(frozen=False)  # or its open requests would hold the server up
@@ -60,7 +65,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(fleet: Mapping[str, Container]) -> uvicorn.Config:
+def _config(fleet: Mapping[str, Container], certificate: Path | None) -> uvicorn.Config:
     return uvicorn.Config(
         FleetApp(fleet),
         http="h11",
@@ -71,6 +76,7 @@ def _config(fleet: Mapping[str, Container]) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ssl_certfile=certificate,
     )
 
 

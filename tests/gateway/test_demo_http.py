@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+import trustme
 
+from app.config_values import Bind
 from app.demo.fleet import FLEET
 from app.demo.scripts import STREAMED_CHUNKS
+from app.demo.server import serve
 from app.protocol.states import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.support.demo import DemoFleet, Talk
 
@@ -155,3 +161,20 @@ def test_sessions_are_shared_with_acp(fleet: DemoFleet, call: Call, talk: Talk) 
             return await conversation.prompt(session, "hello")
 
     assert asyncio.run(scenario())["result"] == {"stopReason": "end_turn"}
+
+
+def test_it_is_served_over_tls(tmp_path: Path) -> None:
+    pem = tmp_path / "server.pem"
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+
+    async def health() -> dict[str, Any]:
+        async with (
+            serve(Bind("127.0.0.1", 0), [FLEET["plain"]], pem) as url,
+            httpx.AsyncClient(verify=trust, trust_env=False) as client,
+        ):
+            return dict((await client.get(f"{url}/plain/health")).json())
+
+    assert asyncio.run(health()) == {"status": "ok"}
