@@ -11,13 +11,16 @@ from uuid import UUID
 import msgspec
 import psycopg
 
+from app.gateway.exchange import copy_after
 from app.gateway.rows import COLUMNS, id_of, numbered, without_payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from psycopg import AsyncConnection
+    from psycopg.pq.abc import PGresult
 
+    from app.gateway.database import Database
     from app.protocol.message import Delivery
 
 log = logging.getLogger(__name__)
@@ -28,20 +31,21 @@ COPY: Final = f"COPY acp_message ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINAR
 # "COPY", "Binary Format": a signature, no flags, no extension; rows; a trailer.
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
-# In one round trip: the leases still held are locked, in the order that their renewal has, so that neither
-# waits for the other in a circle; under these, and no others, every connection's numbers are advanced.
-_ADVANCE: Final = """
+# The leases still held are locked, in the order that their renewal has, so that neither waits for the other
+# in a circle; under these, and no others, every connection's numbers are advanced.
+_PREPARE: Final = """
+    PREPARE advance (uuid, uuid[], bigint[], uuid[], bigint[]) AS
     WITH held AS MATERIALIZED (
         SELECT container_id, epoch FROM container_lease
-        WHERE container_id = ANY(%(containers)s) AND gateway_id = %(gateway)s
+        WHERE container_id = ANY($2) AND gateway_id = $1
         ORDER BY container_id FOR SHARE
     ), asked AS (
-        SELECT * FROM unnest(%(containers)s::uuid[], %(epochs)s::bigint[], %(connections)s::uuid[],
-            %(rows)s::bigint[]) AS asked (container_id, epoch, connection_id, rows)
+        SELECT * FROM unnest($2, $3, $4, $5)
+            WITH ORDINALITY AS asked (container_id, epoch, connection_id, rows, number)
     )
     UPDATE acp_connection_sequence s SET last_seq = s.last_seq + asked.rows
     FROM asked JOIN held USING (container_id, epoch) WHERE s.connection_id = asked.connection_id
-    RETURNING asked.container_id, asked.epoch, s.connection_id, s.last_seq - asked.rows + 1
+    RETURNING asked.number, s.last_seq - asked.rows + 1
 """
 # A row with which these come will never be stored as it is. PostgreSQL counts the last two, such as a payload
 # nested too deeply, among the lacks of resources, of which others are worth another attempt.
@@ -53,7 +57,7 @@ _REFUSED: Final = (
 )
 
 
-class Lease(msgspec.Struct, frozen=True):
+class Lease(msgspec.Struct, frozen=True, cache_hash=True):
     """The right under which a record is written (services.leases)."""
 
     container_id: UUID
@@ -85,7 +89,15 @@ class Entry(msgspec.Struct):
         return OVERHEAD + len(self.row or b"") + sum(len(each.text) for each in self.deliveries)
 
 
-Numbers = dict[tuple[Lease, UUID | None], "Iterator[int]"]
+Writer = tuple[Lease, UUID | None]
+"""Under which lease a row is written, and of which connection."""
+
+
+async def connect(database: Database) -> AsyncConnection[Any]:
+    """Open a connection to commit batches over. Raises psycopg.OperationalError."""
+    connection = await database.connect()
+    await connection.execute(_PREPARE)
+    return connection
 
 
 async def commit(connection: AsyncConnection[Any], gateway_id: UUID, entries: Sequence[Entry]) -> set[Lease]:
@@ -99,15 +111,21 @@ async def commit(connection: AsyncConnection[Any], gateway_id: UUID, entries: Se
     rows = [entry for entry in entries if entry.row is not None]
     if not rows:
         return set()
+    wanted = Counter((each.lease, each.connection_id) for each in rows)
+    writers = tuple(wanted)
+    numbers: dict[Writer, Iterator[int]] = {}
+
+    def numbered_rows(advanced: PGresult) -> bytes:
+        for line in range(advanced.ntuples):
+            number, first = (int(advanced.get_value(line, column) or 0) for column in (0, 1))
+            numbers[writers[number - 1]] = count(first)
+        return _copied(rows, numbers)
+
     try:
-        async with connection.transaction():
-            numbers = await _advance(
-                connection, gateway_id, Counter((each.lease, each.connection_id) for each in rows)
-            )
-            await _copy(connection, rows, numbers)
+        await copy_after(connection, f"{_advance(gateway_id, wanted)}; {COPY}", numbered_rows)
     except _REFUSED as error:
         return await _commit_parts(connection, gateway_id, rows, error)
-    return {each.lease for each in rows if (each.lease, each.connection_id) not in numbers}
+    return {lease for lease, connection_id in writers if (lease, connection_id) not in numbers}
 
 
 async def not_stored(connection: AsyncConnection[Any], entries: Sequence[Entry]) -> list[Entry]:
@@ -118,29 +136,26 @@ async def not_stored(connection: AsyncConnection[Any], entries: Sequence[Entry])
     return [entry for entry in entries if entry.row is not None and id_of(entry.row) not in stored]
 
 
-async def _advance(
-    connection: AsyncConnection[Any], gateway_id: UUID, wanted: Mapping[tuple[Lease, UUID | None], int]
-) -> Numbers:
-    """Lock the leases, take numbers, and return those of each connection whose lease is held."""
-    values = {
-        "gateway": gateway_id,
-        "containers": [lease.container_id for lease, _ in wanted],
-        "epochs": [lease.epoch for lease, _ in wanted],
-        "connections": [connection_id for _, connection_id in wanted],
-        "rows": list(wanted.values()),
-    }
-    cursor = await connection.execute(_ADVANCE, values)
-    return {(Lease(row[0], row[1]), row[2]): count(row[3]) for row in await cursor.fetchall()}
+def _advance(gateway_id: UUID, wanted: Mapping[Writer, int]) -> str:
+    """Return the statement that locks the leases and takes numbers; ids and numbers need no quoting."""
+    columns = (
+        (lease.container_id for lease, _ in wanted),
+        (lease.epoch for lease, _ in wanted),
+        (connection_id for _, connection_id in wanted),
+        wanted.values(),
+    )
+    arrays = ", ".join(f"'{{{','.join(map(str, column))}}}'" for column in columns)
+    return f"EXECUTE advance ('{gateway_id}', {arrays})"
 
 
-async def _copy(connection: AsyncConnection[Any], entries: Sequence[Entry], numbers: Numbers) -> None:
+def _copied(entries: Sequence[Entry], numbers: Mapping[Writer, Iterator[int]]) -> bytes:
+    """Return the rows that were given numbers, as COPY takes them."""
     parts = [_SIGNATURE]
     for entry in entries:
         numbers_of_connection = numbers.get((entry.lease, entry.connection_id))
         if numbers_of_connection is not None and entry.row is not None:
             parts += numbered(entry.row, next(numbers_of_connection))
-    async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-        await copy.write(b"".join((*parts, _TRAILER)))
+    return b"".join((*parts, _TRAILER))
 
 
 async def _commit_parts(

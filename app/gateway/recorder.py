@@ -209,7 +209,7 @@ class Recorder:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _attempt(self, entries: Sequence[Entry], *, doubtful: bool) -> set[Lease]:
-        self._connection = self._connection or await self._database.connect()
+        self._connection = self._connection or await batch.connect(self._database)
         if doubtful:
             entries = await batch.not_stored(self._connection, entries)
         return await batch.commit(self._connection, self._gateway_id, entries)

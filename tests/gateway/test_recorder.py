@@ -114,7 +114,7 @@ def test_a_backend_that_dies_loses_nothing_and_doubles_nothing(
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as killer:
             appending, deaths = asyncio.create_task(append()), 0
             while not appending.done():
-                cursor = await killer.execute(kill, (["COPY acp_message%", "COMMIT%", "BEGIN%"],))
+                cursor = await killer.execute(kill, (["EXECUTE advance%"],))
                 deaths += cursor.rowcount
             assert deaths > 3
 
