@@ -70,8 +70,8 @@ class Assignments:
     def __init__(self, secrets: Secrets) -> None:
         self._kind_of_name = secrets.kind_of_name
         self._look = compiled(
-            rf"(?:^|\\[nrt]|[^\w.-])(?:--?[\w-]*{secrets.stems}[\w-]*[ \t]{{1,8}}"
-            rf"|[\w.-]*{secrets.stems}[\w.-]*{_JOIN})"
+            rf"(?:^|\\[nrt]|[^\w.-])--?[\w-]*{secrets.stems}[\w-]*[ \t]{{1,8}}"
+            rf"|(?:\\[nrt])?[\w.-]*{secrets.stems}[\w.-]*{_JOIN}"
         )
 
     def spans(self, text: str) -> Iterator[tuple[str, int, int]]:
@@ -79,7 +79,7 @@ class Assignments:
         done = 0
         for found in finds(self._look, text):
             parts = _PARTS.match(found[0])
-            if found.start() + 1 < done or parts is None:
+            if found.start() < done or parts is None:
                 continue
             span = self._value(parts, text, found.end())
             if span:
