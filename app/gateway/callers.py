@@ -222,9 +222,9 @@ class CallerEndpoint:
 
 
 def _token(request: Request) -> str:
-    """Return the bearer token of a request, or nothing."""
+    """Return the bearer token of a request, or nothing; a token is ASCII, what a header holds need not be."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    return token.strip() if scheme.lower() == "bearer" and token.isascii() else ""
 
 
 def _name_connection(_socket: ServerConnection, _request: Request, response: Response) -> Response:

@@ -78,11 +78,12 @@ def get(session: Session, reference: str | uuid.UUID) -> Container:
     Raises:
         NotFound: there is none.
     """
-    found = session.scalar(
+    named = (
         select(Container)
         .where(_named(reference))
         .options(joinedload(Container.session), joinedload(Container.configuration))
     )
+    found = session.scalar(named) if "\0" not in str(reference) else None  # PostgreSQL would refuse it
     if found is None:
         raise NotFound(f"there is no container {str(reference)!r}")
     return found

@@ -62,6 +62,7 @@ _PATTERNS["until"] = _PATTERNS["since"]
 _TOKEN: Final = re.compile(
     r"""(?P<minus>-)?(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<bare>[^\s"]\S*+))(?=\s|$)"""
 )
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ESCAPED: Final = re.compile(r"\\(.)")
 _PLAIN: Final = re.compile(r"[^\s\":\\-][^\s\":\\]*")
 
@@ -96,6 +97,8 @@ def parse(written: str) -> tuple[Term, ...]:
     """
     if len(written) > LONGEST:
         raise _invalid(f"must not be longer than {LONGEST} characters")
+    if _CONTROL.search(written):
+        raise _invalid("must not have control characters")
     terms: dict[Term, None] = {}
     position = 0
     while written[position:].strip():

@@ -9,16 +9,14 @@ import time
 import uuid
 from typing import Final, NamedTuple
 
-from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
+from itsdangerous import BadSignature, URLSafeSerializer
 
 PREFIX: Final = "console."
 """Tells a signed name from a stored token at a glance."""
 FORWARDED: Final = "gateway."
 """Tells it from a caller that another gateway forwards."""
-MAX_AGE: Final = 60
-"""Seconds from the signature to the connection."""
 MAX_SKEW: Final = 15 * 60
-"""Seconds that the clocks of two gateways may differ, and a forwarding word be old (reliability: clocks)."""
+"""Seconds that the clocks of two machines may differ, and a word be old (reliability: clocks)."""
 
 
 class Forwarded(NamedTuple):
@@ -30,18 +28,21 @@ class Forwarded(NamedTuple):
 
 def sign(secret_key: str, email: str) -> str:
     """Return a bearer token with which the web acts as a caller for a person."""
-    return PREFIX + str(_serializer(secret_key).dumps(email))
+    return PREFIX + str(_vouching(secret_key).dumps([email, int(time.time())]))
 
 
-def verify(secret_key: str, token: str, max_age: int = MAX_AGE) -> str | None:
+def verify(secret_key: str, token: str) -> str | None:
     """Return the person that a token names; None where it is not one of ours, or is too old."""
     if not token.startswith(PREFIX):
         return None
     try:
-        named = _serializer(secret_key).loads(token.removeprefix(PREFIX), max_age=max_age)
+        word = _vouching(secret_key).loads(token.removeprefix(PREFIX))
     except BadSignature:
         return None
-    return named if isinstance(named, str) else None
+    match word:
+        case [str() as email, int() as at] if _is_fresh(at):
+            return email
+    return None
 
 
 def sign_forwarded(secret_key: str, caller: str, to: uuid.UUID, container_id: uuid.UUID) -> str:
@@ -60,14 +61,18 @@ def verify_forwarded(secret_key: str, token: str, to: uuid.UUID) -> Forwarded | 
     except BadSignature:
         return None
     match word:
-        case [str() as caller, str() as meant, str() as container, int() as at]:
-            if meant == str(to) and abs(time.time() - at) <= MAX_SKEW:
+        case [str() as caller, str() as meant, str() as container, int() as at] if _is_fresh(at):
+            if meant == str(to):
                 return Forwarded(caller, uuid.UUID(container))
     return None
 
 
-def _serializer(secret_key: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret_key, salt="caller")
+def _is_fresh(at: int) -> bool:
+    return abs(time.time() - at) <= MAX_SKEW
+
+
+def _vouching(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt="caller")
 
 
 def _forwarding(secret_key: str) -> URLSafeSerializer:

@@ -36,10 +36,24 @@ def test_without_a_token_nobody_is_let_in(gateway: str, authorization: str | Non
     assert _refusal(f"{gateway}/plain", authorization) == (401, "Send Authorization: Bearer <token>.\n")
 
 
+@pytest.mark.parametrize("token", [b"acp_\xff", b"console.\xff", b"gateway.\xc3\xa9", b"\xed\xa0\x80"])
+def test_a_token_that_is_not_ascii_is_refused_like_any_other(gateway: str, token: bytes) -> None:
+    url = gateway.replace("ws://", "http://")
+    headers = {b"Upgrade": b"websocket", b"Connection": b"Upgrade", b"Sec-WebSocket-Version": b"13"}
+    headers |= {b"Sec-WebSocket-Key": b"dGhlIHNhbXBsZSBub25jZQ==", b"Authorization": b"Bearer " + token}
+    assert httpx.get(f"{url}/plain", headers=headers).status_code == 401
+
+
 def test_a_container_that_is_not_there(gateway: str, store: Store) -> None:
     status, text = _refusal(f"{gateway}/nobody%20here", f"Bearer {store.token()}")
     assert status == 404
     assert "nobody here" in text
+
+
+@pytest.mark.parametrize("name", ["a%00b", "%ff", "%ed%a0%80", "..%2f", "x" * 3000, ""])
+def test_what_cannot_be_a_containers_name(gateway: str, store: Store, name: str) -> None:
+    status, text = _refusal(f"{gateway}/{name}", f"Bearer {store.token()}")
+    assert (status, "there is no container" in text) == (404, True)
 
 
 def test_another_path(gateway: str, store: Store) -> None:

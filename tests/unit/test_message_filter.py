@@ -37,6 +37,7 @@ REFUSED = [
     ("connection:web-1", "it takes a connection's id"),
     ('method:""', "nothing after method:"),
     ('""', "an empty text"),
+    ("a\0b", "control characters"),
     ("x" * 1001, "longer than 1000"),
     (" ".join(f"t{n}" for n in range(21)), "more than 20 terms"),
 ]
@@ -77,7 +78,12 @@ FREE = sorted(set(FIELDS) - {"dir", "type", "kind", "status", "took", "size", "c
 
 @given(
     st.lists(
-        st.builds(Term, st.sampled_from([TEXT, *FREE]), st.text(min_size=1, max_size=20), st.booleans()),
+        st.builds(
+            Term,
+            st.sampled_from([TEXT, *FREE]),
+            st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20),
+            st.booleans(),
+        ),
         max_size=20,
     )
 )
