@@ -108,6 +108,7 @@ def check(text: str, answers: str | None) -> bool:
 
 @settings(max_examples=400, deadline=None)
 @given(tree=TREES, method=METHODS, ascii_only=st.booleans(), answer=st.booleans())
+@example(tree={"to\u212aen": "x"}, method="session/update", ascii_only=True, answer=False)
 @example(tree={"name": "GITHUB_TOKEN", "value": "x"}, method="session/update", ascii_only=True, answer=False)
 @example(tree={"value": "x", "name": "GITHUB_TOKEN"}, method="session/update", ascii_only=True, answer=False)
 @example(tree="Basic\tQWxhZGRpbjpvcGVu", method="session/update", ascii_only=True, answer=False)
