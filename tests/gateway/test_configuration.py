@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.agents import INITIALIZED, agent, result
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 if TYPE_CHECKING:
     from tests.support.callers import Call
@@ -99,8 +99,8 @@ def test_a_removed_containers_callers_are_sent_away(fleet: DemoFleet, store: Sto
     caller = call("plain")
     store.remove("plain")
     with pytest.raises(ConnectionClosed) as closed:
-        caller.socket.recv(10)
+        caller.socket.recv(PATIENCE)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "the container was removed")
     eventually(lambda: fleet.state("plain"), lambda state: state["live"] == 0)
-    assert store.rows("SELECT FROM container_lease") == []
+    eventually(lambda: store.rows("SELECT FROM container_lease"), lambda leases: leases == [])
