@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import resource
 import time
+import urllib.request
 from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import picows
 import psutil
 import psycopg
+from sqlalchemy import text
 
 from app.protocol.states import Protocol
 from app.services import containers
@@ -32,6 +35,18 @@ PATIENCE: Final = 900.0
 FILES_BESIDE: Final = 1000
 WINDOW: Final = 1.0
 """Seconds of the first attempts' jitter: `reconnect_delay` of the data model."""
+COPIES: Final = (
+    """INSERT INTO container (id, name, image, endpoint_url, acp_path, status, labels, owner, credential,
+                              supported_protocols, preferred_protocol)
+    SELECT gen_random_uuid(), 'idle-' || n, image, endpoint_url || '/' || n, acp_path, status, labels, owner,
+           credential, supported_protocols, preferred_protocol
+    FROM container, generate_series(1, :last) n WHERE id = :first""",
+    """INSERT INTO container_session (id, container_id)
+    SELECT gen_random_uuid(), id FROM container WHERE id <> :first""",
+    """INSERT INTO acp_connection_configuration (id, container_id, encryption_level)
+    SELECT gen_random_uuid(), id, 'none' FROM container WHERE id <> :first""",
+    "SELECT pg_notify('console_intents', 'leases free') WHERE :last > 0 OR :first IS NULL",
+)
 CONNECTED: Final = "SELECT count(*) FROM acp_connection WHERE status = 'connected'"
 
 
@@ -63,17 +78,46 @@ class _Counted(Container):
         self._open.discard(transport)
 
 
+class Lag:
+    """How late the gateway's event loop was, from its `/metrics`."""
+
+    def __init__(self, address: str, token: str) -> None:
+        where = address.replace("ws://", "http://")
+        self._request = urllib.request.Request(  # noqa: S310 - the gateway that we started
+            f"{where}/metrics", headers={"Authorization": f"Bearer {token}"}
+        )
+
+    def buckets(self) -> dict[float, float]:
+        """Return how many samples were at most so late, by seconds."""
+        with urllib.request.urlopen(self._request) as answer:  # noqa: S310 - as above
+            found = re.findall(r'console_loop_lag_seconds_bucket{le="(.+?)"} (.+)', answer.read().decode())
+        return {float(bound): float(samples) for bound, samples in found}
+
+    def told(self, before: dict[float, float], after: dict[float, float]) -> str:
+        """Return percentiles between two looks, each as the bound of its bucket."""
+        samples = {bound: after[bound] - before[bound] for bound in sorted(after)}
+        total = samples[float("inf")]
+        parts = {
+            percent: next(bound for bound, number in samples.items() if number >= total * percent / 100)
+            for percent in (50, 90, 99, 100)
+        }
+        return f"{total:.0f} samples; " + ", ".join(
+            f"p{each} <= {bound:g} s" for each, bound in parts.items()
+        )
+
+
 def register(prepared: Stage, number: int, port: int) -> None:
-    """Register so many containers, in one transaction."""
+    """Register one container, and copy it so many times: the service is not what is measured."""
     with prepared.session() as session:
-        for each in range(number):
-            values = ContainerValues(
-                name=f"idle-{each}",
-                endpoint_url=f"http://127.0.0.1:{port}/{each}",
-                supported_protocols=(Protocol.ACP,),
-                preferred_protocol=Protocol.ACP,
-            )
-            containers.register(session, values, ACTOR)
+        values = ContainerValues(
+            name="idle-0",
+            endpoint_url=f"http://127.0.0.1:{port}/0",
+            supported_protocols=(Protocol.ACP,),
+            preferred_protocol=Protocol.ACP,
+        )
+        first = containers.register(session, values, ACTOR).id
+        for statement in COPIES:
+            session.execute(text(statement), {"first": first, "last": number - 1})
 
 
 async def connected(reader: psycopg.AsyncConnection[Any], number: int) -> float:
@@ -103,7 +147,8 @@ async def main(number: int, seconds: float) -> None:
     )
     with ExitStack() as stack:
         prepared = stack.enter_context(stage())
-        stack.enter_context(prepared.gateway())
+        address = stack.enter_context(prepared.gateway())
+        lag = Lag(address, prepared.token())
         gateway = next(each for each in psutil.Process().children() if "gateway" in each.cmdline())
         reader = await psycopg.AsyncConnection.connect(prepared.database_url, autocommit=True)
         empty = gateway.memory_info().rss
@@ -112,7 +157,7 @@ async def main(number: int, seconds: float) -> None:
         print(f"{number:,} registered in {time.monotonic() - began:.0f} s")
         print(line("first connect", await connected(reader, number), "s until all are connected"))
         await idle(gateway, empty, number, seconds)
-        await storm(crowd, reader, number)
+        await storm(crowd, reader, number, lag)
         await reader.close()
 
 
@@ -127,8 +172,9 @@ async def idle(gateway: psutil.Process, empty: int, number: int, seconds: float)
     print(line(f"{number:,} idle connections, CPU", share, "% of one core (35 promised)"))
 
 
-async def storm(crowd: Crowd, reader: psycopg.AsyncConnection[Any], number: int) -> None:
+async def storm(crowd: Crowd, reader: psycopg.AsyncConnection[Any], number: int, lag: Lag) -> None:
     """Drop all; print how evenly they are dialled again, and when all are back."""
+    before = await asyncio.to_thread(lag.buckets)
     crowd.dials.clear()
     began = time.monotonic()
     crowd.drop()
@@ -139,6 +185,8 @@ async def storm(crowd: Crowd, reader: psycopg.AsyncConnection[Any], number: int)
     took = time.monotonic() - began
     per_second = Counter(int(at - began) for at in crowd.dials)
     later = {second: dials for second, dials in per_second.items() if second >= WINDOW}
+    after = await asyncio.to_thread(lag.buckets)
+    print(f"event loop lag in the storm: {lag.told(before, after)} (p99 <= 0.1 s promised)")
     print(line(f"{number:,} dropped at once", took, "s until all are back (120 promised)"))
     seconds = ", ".join(f"{second}: {dials}" for second, dials in sorted(per_second.items()))
     print(f"dials in each second: {seconds}")

@@ -13,7 +13,6 @@ from app.gateway.dialer import Dialer
 from app.gateway.keepalive import KeepAlive
 from app.gateway.ledger import Ledger
 from app.models import AcpConnection
-from app.protocol.states import ConnectionStatus
 from app.queries import connections as stored
 from app.queries import containers
 from app.services import connections, protocol_migrations
@@ -41,7 +40,7 @@ class Connector:
         self.channel = Channel(lease, context.recorder, context.metrics, context.tenure)
         self.ledger = Ledger(context, lease)
         self.attempts = Attempts(context.random)
-        self._dialer = Dialer(context.settings, self.ledger, self.channel, context.turns)
+        self._dialer = Dialer(context.settings, self.ledger, self.channel)
         self._lease = lease
         self._vitals = context.vitals
         self._keep_alive: KeepAlive | None = None
@@ -74,7 +73,8 @@ class Connector:
 
         self.channel.gate.clear()  # who reads `connected` and asks at once waits for the link
         try:
-            await self.ledger.write(settle)
+            if not await self.ledger.recover(link.book, link.settled(), reason):
+                await self.ledger.write(settle)
             self.attach(link)
         finally:
             self.channel.gate.set()
@@ -109,9 +109,7 @@ class Connector:
         reason = link.lost.result().reason
         self.channel.offline(f"the connection to the container was lost: {reason}")
         await link.close(reason)
-        await self.ledger.on_connection(
-            link.book, lambda session, row: connections.move(session, row, ConnectionStatus.ERROR, reason)
-        )
+        await self.ledger.fail(link.book, link.protocol, reason)
         return reason
 
     async def end(self, reason: str) -> None:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from app.gateway.database import Database
     from app.gateway.metrics import Metrics
     from app.gateway.recorder import Recorder
+    from app.gateway.snapshot import Snapshot
     from app.gateway.tenure import Tenure
+    from app.gateway.together import Together
     from app.gateway.vitals import Vitals
+    from app.services.connections import Move
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +34,6 @@ class Context:
     gateway_id: uuid.UUID
     tenure: Tenure
     random: random.Random
+    snapshots: Together[uuid.UUID, Snapshot | None]
+    moves: Together[Move, bool]
     turns: Turns = field(default_factory=Turns)

@@ -25,18 +25,16 @@ if TYPE_CHECKING:
     from app.gateway.rows import Book
     from app.gateway.snapshot import Dialling
     from app.gateway.transport import Transport
-    from app.gateway.turns import Turns
 
 
 class Dialer:
     """Opens links to one container."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, channel: Channel, turns: Turns) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, channel: Channel) -> None:
         self._settings = settings
         self._ledger = ledger
         self._channel = channel
         self._cookies: dict[Protocol, tuple[uuid.UUID, Cookies]] = {}
-        self._turns = turns
 
     async def open(self, dialling: Dialling, protocol: Protocol, *, aside: bool = False) -> Link:
         """Dial and shake hands. The link is open but not attached, and its row has not moved.
@@ -47,7 +45,6 @@ class Dialer:
             DialError: it did not work; a `connect` record says why, and the row has counted it unless aside.
             LeaseLost: the container is another gateway's.
         """
-        await self._turns.take()
         if not await self._channel.held():
             raise LeaseLost(f"container {self._channel.lease.container_id} is another gateway's by now")
         book = await (self._ledger.book_aside(protocol) if aside else self._ledger.book(protocol))

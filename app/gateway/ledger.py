@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from sqlalchemy.exc import DataError, IntegrityError
 
 from app.gateway.rows import Book
 from app.models import AcpConnection
@@ -12,6 +15,7 @@ from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connections as stored
 from app.queries import messages
 from app.services import connections, leases
+from app.services.connections import Move
 
 if TYPE_CHECKING:
     import uuid
@@ -21,7 +25,9 @@ if TYPE_CHECKING:
 
     from app.gateway.batch import Lease
     from app.gateway.context import Context
+    from app.gateway.snapshot import Snapshot
     from app.models import AcpMessage
+    from app.services.connections import Settled
 
     T = TypeVar("T")
 
@@ -44,10 +50,11 @@ class Ledger:
         self._context = context
         self._lease = lease
         self._books: dict[uuid.UUID, Book] = {}
+        self._failed: tuple[Protocol, Book] | None = None  # in `error`, as far as this gateway knows
 
-    async def read(self, work: Callable[[Session], T]) -> T:
-        """Run a query."""
-        return await self._context.database.run(work)
+    async def snapshot(self) -> Snapshot | None:
+        """Read the container, None if it has been removed."""
+        return await self._context.snapshots.ask(self._lease.container_id)
 
     async def write(self, work: Callable[[Session], T]) -> T:
         """Run services in one transaction, fenced. Raises LeaseLost."""
@@ -64,14 +71,21 @@ class Ledger:
 
         A connection in `error` begins to reconnect with this.
         """
-        container_id = self._lease.container_id
+        container_id, trying = self._lease.container_id, "trying to reconnect"
+        failed, self._failed = self._failed, None
+        if (
+            failed is not None
+            and failed[0] == protocol
+            and await self._move(failed[1], ConnectionStatus.RECONNECTING, trying)
+        ):
+            return failed[1]
 
         def row(session: Session) -> AcpConnection:
             connection = stored.active(session, container_id)
             if connection is None or connection.transport != protocol:
                 connection = connections.open_row(session, container_id, protocol, OFFERED[protocol])
             elif connection.status == ConnectionStatus.ERROR:
-                connections.move(session, connection, ConnectionStatus.RECONNECTING, "trying to reconnect")
+                connections.move(session, connection, ConnectionStatus.RECONNECTING, trying)
             return connection
 
         return await self._book_of(row)
@@ -120,6 +134,28 @@ class Ledger:
             await self.write(partial(connections.begin_sequence, connection_id=connection_id))
             self._books[connection_id] = Book(connection_id)
         return self._books[connection_id]
+
+    async def fail(self, book: Book, protocol: Protocol, reason: str) -> None:
+        """Move the connection of a book to `error`. Raises LeaseLost."""
+        if not await self._move(book, ConnectionStatus.ERROR, reason):
+            await self.on_connection(
+                book, lambda session, row: connections.move(session, row, ConnectionStatus.ERROR, reason)
+            )
+        self._failed = protocol, book
+
+    async def recover(self, book: Book, settled: Settled, reason: str) -> bool:
+        """Move the session's connection from `reconnecting` to `connected`; False if it is not there."""
+        return await self._move(book, ConnectionStatus.CONNECTED, reason, settled)
+
+    async def _move(
+        self, book: Book, target: ConnectionStatus, reason: str, settled: Settled | None = None
+    ) -> bool:
+        """Move a status together with others'; False if it has to be done, or refused, alone."""
+        lease = self._lease
+        move = Move(book.connection_id, lease.container_id, lease.epoch, target, reason, settled)
+        with suppress(DataError, IntegrityError):
+            return await self._context.moves.ask(move)
+        return False
 
     async def on_connection(self, book: Book, work: Callable[[Session, AcpConnection], None]) -> None:
         """Run services on the connection of a book."""

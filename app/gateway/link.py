@@ -99,6 +99,12 @@ class Link:
             raise ValueError("a link is settled after its handshake")
         connections.established(session, row, self._stored, self.transport.peer_id, reason)
 
+    def settled(self) -> connections.Settled:
+        """Return what `settle` stores, for those who store it of many connections together."""
+        if self._stored is None:
+            raise ValueError("a link is settled after its handshake")
+        return connections.Settled.of(self._stored, self.transport.peer_id)
+
     async def ask(self, method: str, params: Any, seconds: float | None) -> Message:
         """Ask the container something for the gateway and return the record of its answer.
 

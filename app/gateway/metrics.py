@@ -50,6 +50,12 @@ class Metrics:
             ["type"],
             registry=self.registry,
         )
+        self._loop_lag = Histogram(
+            "console_loop_lag_seconds",
+            "How much later than due the event loop comes to what is due.",
+            registry=self.registry,
+            buckets=(0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.3, 0.5, 1, 3, 10),
+        )
         self.away = Gauge(
             "console_database_away", "1 while the database does not answer.", registry=self.registry
         )
@@ -82,6 +88,14 @@ class Metrics:
         """Note a batch of records."""
         self._batch_rows.observe(rows)
         self._commit_seconds.observe(seconds)
+
+    def late(self, seconds: float, beat: float) -> None:
+        """Note how late a sample of the event loop was; those due while it stood still were late, too."""
+        while True:
+            self._loop_lag.observe(max(seconds, 0.0))
+            seconds -= beat
+            if seconds <= 0:
+                return
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from app.gateway.batch import Entry
     from app.gateway.callers import CallerEndpoint
+    from app.gateway.metrics import Metrics
     from app.gateway.recorder import Recorder
     from app.gateway.supervisors import Supervisors
 
@@ -22,7 +23,8 @@ SAMPLE_SECONDS: Final = 0.1
 class Pulse:
     """Counts between two heartbeats; `measure` is its worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._records = 0
         self._latest = 0.0
         self._since = time.monotonic()
@@ -36,7 +38,9 @@ class Pulse:
         while True:
             due = time.monotonic() + SAMPLE_SECONDS
             await asyncio.sleep(SAMPLE_SECONDS)
-            self._latest = max(self._latest, time.monotonic() - due)
+            late = time.monotonic() - due
+            self._latest = max(self._latest, late)
+            self._metrics.late(late, SAMPLE_SECONDS)
 
     def load(self, supervisors: Supervisors, recorder: Recorder, endpoint: CallerEndpoint) -> Load:
         """Return the load since this was last asked."""

@@ -6,9 +6,11 @@ import asyncio
 import logging
 import random
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from app.config_values import Bind
+from app.gateway import snapshot
 from app.gateway.announcer import Announcer
 from app.gateway.callers import CallerEndpoint
 from app.gateway.context import Context
@@ -20,9 +22,11 @@ from app.gateway.pulse import Pulse
 from app.gateway.recorder import Limits, Recorder
 from app.gateway.supervisors import Supervisors
 from app.gateway.tenure import Tenure
+from app.gateway.together import Together
 from app.gateway.vitals import Vitals
 from app.models import new_id
 from app.protocol.endings import Ending
+from app.services import connections
 from app.services.leases import SESSIONS
 
 if TYPE_CHECKING:
@@ -50,8 +54,8 @@ class Gateway:
     ) -> None:
         self._database = database
         self._announcer = Announcer(database)
-        self._pulse = Pulse()
         metrics, tenure = Metrics(), Tenure(settings.lease_seconds)
+        self._pulse = Pulse(metrics)
         recorder = Recorder(
             database,
             gateway_id,
@@ -62,7 +66,18 @@ class Gateway:
             stale=self._stale,
         )
         vitals, chance = Vitals(database, gateway_id), random.SystemRandom()
-        self.context = Context(settings, database, recorder, vitals, metrics, gateway_id, tenure, chance)
+        self.context = Context(
+            settings,
+            database,
+            recorder,
+            vitals,
+            metrics,
+            gateway_id,
+            tenure,
+            chance,
+            snapshots=Together(database, snapshot.load),
+            moves=Together(database, partial(connections.move_many, gateway_id=gateway_id)),
+        )
         self._supervisors = Supervisors(self.context)
         self._holder = Holder(
             gateway_id, settings, heart, tenure, supervisors=self._supervisors, load=self._load

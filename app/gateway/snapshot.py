@@ -1,14 +1,14 @@
-"""What the supervisor needs to know of its container, read in one go."""
+"""What supervisors need to know of their containers, of many in one go."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
-from app.errors import NotFound
-from app.models import AcpConnection, ProtocolMigration
+from app.models import AcpConnection, Container, ProtocolMigration
 from app.protocol.endings import Ending
 from app.protocol.states import ActionKind, ContainerStatus, MigrationPhase, Protocol
 from app.queries import connection_actions, containers, protocol_migrations
@@ -119,19 +119,37 @@ class Snapshot:
         return self.protocol is Protocol.ACP and self.fallback_enabled and Protocol.HTTP in self.supported
 
 
-def load(session: Session, container_id: uuid.UUID) -> Snapshot | None:
-    """Read a container; None when it has been removed."""
-    try:
-        container = containers.get(session, container_id)
-    except NotFound:
-        return None
+def load(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Snapshot | None]:
+    """Read containers, in the order of their ids; None for one that has been removed."""
+    found = {each.id: each for each in containers.of_ids(session, container_ids)}
+    known = _known(session, container_ids)
+    under_way = protocol_migrations.open_of_many(session, container_ids)
+    migrations = {each.container_id: each for each in under_way}
+    actions = defaultdict(list)
+    for action in connection_actions.pending_of_many(session, container_ids):
+        actions[action.container_id].append(_pending(action))
+    return [
+        _snapshot(found[each], migrations.get(each), actions[each], new=each not in known)
+        if each in found
+        else None
+        for each in container_ids
+    ]
+
+
+def _snapshot(
+    container: Container,
+    migration: ProtocolMigration | None,
+    actions: Sequence[PendingAction],
+    *,
+    new: bool,
+) -> Snapshot:
     values = ConfigurationValues.of(container.configuration)
     return Snapshot(
         name=container.name,
         running=container.status == ContainerStatus.RUNNING,
         supported=frozenset(container.supported_protocols),
         prefers_acp=container.preferred_protocol == Protocol.ACP,
-        new=_is_new(session, container_id),
+        new=new,
         protocol=Protocol(container.session.protocol_type),
         fallback_enabled=container.session.fallback_enabled,
         dialling=Dialling(
@@ -142,8 +160,8 @@ def load(session: Session, container_id: uuid.UUID) -> Snapshot | None:
             encryption_level=values.encryption_level,
         ),
         configuration=values,
-        migration=_open_migration(session, container_id),
-        actions=[_pending(each) for each in connection_actions.pending(session, container_id)],
+        migration=None if migration is None else _open_migration(migration),
+        actions=actions,
     )
 
 
@@ -159,18 +177,14 @@ def _pending(action: ConnectionAction) -> PendingAction:
     )
 
 
-def _is_new(session: Session, container_id: uuid.UUID) -> bool:
-    connected = select(AcpConnection.id).where(
-        AcpConnection.container_id == container_id, AcpConnection.transitions.any()
-    )
-    migrated = select(ProtocolMigration.id).where(ProtocolMigration.container_id == container_id)
-    return session.scalar(connected.limit(1)) is None and session.scalar(migrated.limit(1)) is None
+def _known(session: Session, container_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of some containers were connected before, or have had a protocol migration."""
+    connected = AcpConnection.container_id == Container.id, AcpConnection.transitions.any()
+    known = or_(exists().where(*connected), exists().where(ProtocolMigration.container_id == Container.id))
+    return set(session.scalars(select(Container.id).where(Container.id.in_(container_ids), known)))
 
 
-def _open_migration(session: Session, container_id: uuid.UUID) -> OpenMigration | None:
-    migration = protocol_migrations.open_of(session, container_id)
-    if migration is None:
-        return None
+def _open_migration(migration: ProtocolMigration) -> OpenMigration:
     return OpenMigration(
         id=migration.id,
         phase=MigrationPhase(migration.phase),

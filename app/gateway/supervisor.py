@@ -11,11 +11,9 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from app.errors import Conflict, DialError, LeaseLost
-from app.gateway import snapshot
 from app.gateway.actions import Actions
 from app.gateway.adoption import adopt
 from app.gateway.connector import Connector
@@ -49,6 +47,8 @@ class Supervisor:
         self._actions = Actions(self._connector)
         self._doorbell = asyncio.Event()
         self._migrating = False
+        self._turns = context.turns
+        self._turn: float | None = None
         self.rested = False
         self.ended = False
         self._parting = Ending.HANDED_OVER.told()
@@ -88,7 +88,7 @@ class Supervisor:
     async def _step(self) -> bool:
         """Do the one thing that the rows ask for now; False once the container is gone."""
         self._doorbell.clear()
-        now = await self._ledger.read(partial(snapshot.load, container_id=self.lease.container_id))
+        now = await self._ledger.snapshot()
         if now is None:
             self.channel.dismiss(Ending.REMOVED.told())
             return False
@@ -99,15 +99,17 @@ class Supervisor:
         if await self._actions.carry_out(now):
             pass  # the rows say what is next
         elif now.withheld is not None:
+            self._turn = None
             await self._connector.end(now.withheld)
             await self._rest()
         elif link is not None and link.lost.done():
             await self._failed(now, await self._connector.lose(link))
         elif link is not None and now.settled:
             await self._keep(link, now)
-        elif time.monotonic() < self._attempts.due:
-            await self._rest(self._attempts.due - time.monotonic())
+        elif (early := self._early(now)) > 0:
+            await self._rest(early)
         else:
+            self._turn = None
             await self._bring_up(now)
         return True
 
@@ -117,6 +119,21 @@ class Supervisor:
             await self._rest()
         else:
             await self._connector.end(Ending.CHANGED.told())
+
+    def _early(self, now: Snapshot) -> float:
+        """Return in how many seconds to dial: once an attempt is due, in its turn among all containers.
+
+        The supervisor waits for it, not the dial: it hears the doorbell meanwhile. An operator who has asked
+        for this container to be reconnected need not wait for the others.
+        """
+        moment = time.monotonic()
+        if moment < self._attempts.due:
+            return self._attempts.due - moment
+        if now.open_actions:
+            return 0.0
+        if self._turn is None:
+            self._turn = self._turns.reserve(moment)
+        return self._turn - moment
 
     async def _bring_up(self, now: Snapshot) -> None:
         if now.migration is not None:

@@ -34,9 +34,14 @@ def get(session: Session, action_id: uuid.UUID) -> ConnectionAction:
 
 def pending(session: Session, container_id: uuid.UUID) -> Sequence[ConnectionAction]:
     """Return what concerns a container's gateway now, the oldest first: open actions, and the hold."""
+    return pending_of_many(session, [container_id])
+
+
+def pending_of_many(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[ConnectionAction]:
+    """Return the same of many containers."""
     return session.scalars(
         select(ConnectionAction)
-        .where(ConnectionAction.container_id == container_id)
+        .where(ConnectionAction.container_id.in_(container_ids))
         .where(or_(ConnectionAction.finished_at.is_(None), HOLDS))
         .order_by(ConnectionAction.id)
     ).all()

@@ -16,6 +16,7 @@ from app.queries import connection_actions, waiting
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
@@ -87,6 +88,15 @@ def get(session: Session, reference: str | uuid.UUID) -> Container:
     if found is None:
         raise NotFound(f"there is no container {str(reference)!r}")
     return found
+
+
+def of_ids(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Container]:
+    """Return those of some containers that exist, in no order, with their sessions and configurations."""
+    return session.scalars(
+        select(Container)
+        .where(Container.id.in_(container_ids))
+        .options(joinedload(Container.session), joinedload(Container.configuration))
+    ).all()
 
 
 def _named(reference: str | uuid.UUID) -> Any:

@@ -38,6 +38,15 @@ def open_of(session: Session, container_id: uuid.UUID) -> ProtocolMigration | No
     )
 
 
+def open_of_many(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[ProtocolMigration]:
+    """Return those of many containers, at most one of each."""
+    return session.scalars(
+        select(ProtocolMigration).where(
+            ProtocolMigration.container_id.in_(container_ids), ProtocolMigration.completed_at.is_(None)
+        )
+    ).all()
+
+
 def of_container(session: Session, container_id: uuid.UUID, limit: int = 20) -> Sequence[ProtocolMigration]:
     """Return a container's latest protocol migrations with their steps, the newest first."""
     return session.scalars(
