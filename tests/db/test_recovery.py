@@ -1,0 +1,130 @@
+"""Many connections lost and recovered in one statement: the same rows as one by one, and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from app.models import AcpConnection, AcpConnectionTransition
+from app.protocol.handshake import Negotiated
+from app.protocol.states import ConnectionStatus, Protocol
+from app.queries import containers as stored
+from app.services import connections, containers, leases, protocol_migrations
+from app.services.connections import Move, Settled
+from app.services.containers import ContainerValues
+from app.services.leases import Member
+from tests.support.store import TESTER
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session, sessionmaker
+
+    Sessions = sessionmaker[Session]
+
+CONNECTED, ERROR, RECONNECTING = (
+    ConnectionStatus.CONNECTED,
+    ConnectionStatus.ERROR,
+    ConnectionStatus.RECONNECTING,
+)
+MEMBER = Member()
+AGENT = {"name": "agent", "version": "2"}
+NEGOTIATED = Negotiated(
+    version="1.0.0", capabilities={"loadSession": True}, agent_info=AGENT, auth_methods=[], result={}
+)
+
+
+@pytest.fixture
+def rows(sessions: Sessions) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
+    """Three containers that are connected over ACP: connection, container and epoch."""
+    with sessions.begin() as session:
+        found = []
+        for number in range(3):
+            values = ContainerValues(
+                name=f"agent-{number}",
+                endpoint_url="http://127.0.0.1:9000",
+                supported_protocols=("acp",),
+                preferred_protocol="acp",
+            )
+            container_id = containers.register(session, values, TESTER).id
+            row = connections.open_row(session, container_id, Protocol.ACP, "1.0.0")
+            connections.established(session, row, NEGOTIATED, None, "the handshake succeeded")
+            protocol_migrations.switch(session, stored.get(session, container_id), Protocol.ACP, row)
+            found.append((row.id, container_id))
+        leases.join(session, MEMBER)
+        held = leases.renew(session, MEMBER).held
+        return [(row, container, held[container]) for row, container in found]
+
+
+def _move(sessions: Sessions, moves: list[Move]) -> Sequence[bool]:
+    with sessions.begin() as session:
+        return connections.move_many(session, moves, MEMBER.id)
+
+
+def test_a_loss_and_a_recovery_of_many(
+    sessions: Sessions, rows: list[tuple[uuid.UUID, uuid.UUID, int]]
+) -> None:
+    settled = [Settled("2.0.0", {"n": n}, {"agent_info": AGENT}, f"peer-{n}") for n in range(3)]
+    assert all(_move(sessions, [Move(*each, ERROR, "reset") for each in rows]))
+    with sessions.begin() as session:
+        connections.dial_failed(session, session.get_one(AcpConnection, rows[0][0]), "refused")
+    assert all(_move(sessions, [Move(*each, RECONNECTING, "trying") for each in rows]))
+    moves = [Move(*each, CONNECTED, "back", what) for each, what in zip(rows, settled, strict=True)]
+    assert all(_move(sessions, moves))
+    with sessions() as session:
+        for number, (connection_id, *_) in enumerate(rows):
+            row = session.get_one(AcpConnection, connection_id)
+            assert (row.status, row.version, row.capabilities) == ("connected", "2.0.0", {"n": number})
+            assert (row.connection_id, row.reconnect_count) == (f"peer-{number}", 1)
+            assert row.metadata_ == {"transport": "acp", "agent_info": AGENT}
+            assert row.error_count == (2 if number == 0 else 1)
+            found = [(each.from_status, each.to_status, each.reason) for each in row.transitions[1:]]
+            assert found == [
+                ("connected", "error", "reset"),
+                ("error", "reconnecting", "trying"),
+                ("reconnecting", "connected", "back"),
+            ]
+
+
+def test_what_is_not_listed_not_held_or_not_awaited_is_left_out(
+    sessions: Sessions, rows: list[tuple[uuid.UUID, uuid.UUID, int]]
+) -> None:
+    (one, first, epoch), (two, second, other), (three, third, last) = rows
+    asked = [
+        Move(one, first, epoch - 1, ERROR, "of an epoch before"),
+        Move(two, second, other, RECONNECTING, "from connected"),
+        Move(three, third, last, ERROR, "lost"),
+    ]
+    assert list(_move(sessions, asked)) == [False, False, True]
+    assert list(_move(sessions, [Move(three, third, last, RECONNECTING, "trying")])) == [True]
+    with sessions.begin() as session:
+        protocol = stored.get(session, third).session
+        protocol.protocol_type, protocol.acp_connection_id = Protocol.HTTP, None
+    back = Move(three, third, last, CONNECTED, "back", Settled("1.0.0", {}, {}, None))
+    assert list(_move(sessions, [back])) == [False]
+    with sessions() as session:
+        states = [session.get_one(AcpConnection, each).status for each, *_ in rows]
+        assert states == ["connected", "connected", "reconnecting"]
+        assert session.query(AcpConnectionTransition).count() == 3 + 2
+
+
+def test_a_broken_rule_undoes_all_and_the_names_of_peers_stay_unique(
+    sessions: Sessions, rows: list[tuple[uuid.UUID, uuid.UUID, int]]
+) -> None:
+    for target in (ERROR, RECONNECTING):
+        _move(sessions, [Move(*each, target, "lost") for each in rows])
+    broken = [
+        Move(*rows[0], CONNECTED, "back", Settled("1.0.0", {}, {}, "one")),
+        Move(*rows[1], CONNECTED, "back", Settled("first", {}, {}, None)),
+    ]
+    with pytest.raises(IntegrityError, match="version_semver"):
+        _move(sessions, broken)
+    assert list(_move(sessions, broken[:1])) == [True]
+    taken = Move(*rows[2], CONNECTED, "back", Settled("1.0.0", {}, {"peer_connection_id": "one"}, "one"))
+    assert list(_move(sessions, [taken])) == [True]
+    with sessions() as session:
+        assert session.get_one(AcpConnection, rows[1][0]).status == "reconnecting"
+        assert session.get_one(AcpConnection, rows[2][0]).connection_id == str(rows[2][0])
