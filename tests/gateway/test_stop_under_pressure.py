@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from tests.support.demo import DemoFleet
 
 MIB = 1024 * 1024
-FRAMES, FRAME_MIB = 60, 4
-"""More than the gateway keeps waiting (half of CONSOLE_MEMORY_MIB), and than the sockets between take."""
+FRAMES, MEMORY_MIB = 60, 8
+"""Frames of 1 MiB: more than the gateway keeps waiting (half of its memory), and the sockets between."""
 
 
 def _flood(caller: ClientConnection, text: str) -> None:
@@ -32,7 +33,7 @@ def _flood(caller: ClientConnection, text: str) -> None:
 def test_a_caller_that_is_held_back_does_not_hold_the_gateway_up(
     settings: Settings, fleet: DemoFleet, server_url: str, database_url: str
 ) -> None:
-    process = GatewayProcess(settings)
+    process = GatewayProcess(replace(settings, memory_bytes=MEMORY_MIB * MIB))
     store = Store(database_url)
     try:
         store.register("plain", fleet.endpoint("plain"))
@@ -41,7 +42,7 @@ def test_a_caller_that_is_held_back_does_not_hold_the_gateway_up(
         store.close()
         headers = {"Authorization": f"Bearer {token}"}
         with connect(f"{url}/plain", additional_headers=headers, open_timeout=10) as caller:
-            params = {"blob": "x" * (FRAME_MIB * MIB)}
+            params = {"blob": "x" * MIB}
             text = json.dumps({"jsonrpc": "2.0", "method": "_flood", "params": params})
             with database_away(server_url, database_url):
                 caller.socket.settimeout(2)

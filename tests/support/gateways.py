@@ -68,6 +68,7 @@ class GatewayProcess:
             "CONSOLE_DATA_DIR": str(settings.data_dir),
             "CONSOLE_GATEWAY_BIND": f"127.0.0.1:{self.port}",
             "CONSOLE_LEASE_SECONDS": str(settings.lease_seconds),
+            "CONSOLE_MEMORY_MIB": str(settings.memory_bytes // 2**20),
         }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
