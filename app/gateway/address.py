@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -20,11 +20,16 @@ from app.protocol.reasons import Reason
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
     from ipaddress import IPv4Address, IPv6Address
 
     from app.config import Settings
     from app.protocol.endpoints import Endpoint
     from app.protocol.states import EncryptionLevel
+
+
+TRIED: Final = 4
+"""Addresses of a name that one attempt dials, at most: each may take as long as a dial may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,13 @@ class Address:
     tls: ssl.SSLContext | None
     headers: dict[str, str]
     cookies: Cookies = field(default_factory=Cookies)
+    others: tuple[str, ...] = ()
+    """What else the name resolves to, checked as well."""
+
+    def in_turn(self) -> Iterator[Address]:
+        """Yield the target with each address that may be dialled, in the resolver's order (RFC 6724)."""
+        for ip in (self.ip, *self.others)[:TRIED]:
+            yield replace(self, ip=ip)
 
     @property
     def dialled(self) -> Endpoint:
@@ -64,9 +76,9 @@ async def find(
         if _meet(addresses, await _resolve(service.host)):
             raise refused_as_own(endpoint, service)
     check_encryption(level, endpoint, trusted=all(policy.trusts(ip) for ip in addresses))
-    address = Address(
-        endpoint, addresses[0], await tls.context(level, settings) if endpoint.encrypted else None, {}
-    )
+    context = await tls.context(level, settings) if endpoint.encrypted else None
+    ip, *others = dict.fromkeys(addresses)
+    address = Address(endpoint, ip, context, {}, others=tuple(others))
     if credential is None:
         return address
     secret = await asyncio.to_thread(credentials.read, credential, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.errors import ConsoleError, DialError, LeaseLost
+from app.errors import ConsoleError, DialError, HandshakeRefused, LeaseLost
 from app.gateway import address
 from app.gateway.acp_transport import open_acp
 from app.gateway.channel import new_multiplexer
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import uuid
 
     from app.config import Settings
+    from app.gateway.address import Address
     from app.gateway.channel import Channel
     from app.gateway.ledger import Ledger
     from app.gateway.rows import Book
@@ -75,7 +76,17 @@ class Dialer:
             dialling.credential,
             self._settings,
         )
-        target = replace(found, cookies=cookies)
+        unreached: DialError | None = None
+        for target in replace(found, cookies=cookies).in_turn():
+            try:
+                return await self._connect(target, dialling, protocol)
+            except HandshakeRefused:
+                raise  # somebody is there
+            except DialError as error:
+                unreached = unreached or error
+        raise unreached or DialError(f"{found.endpoint} has no address")
+
+    async def _connect(self, target: Address, dialling: Dialling, protocol: Protocol) -> Transport:
         if protocol is Protocol.ACP:
             return await open_acp(
                 target,
