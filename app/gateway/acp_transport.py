@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import TYPE_CHECKING, Final, cast
 
@@ -17,7 +16,7 @@ from app.errors import DialError, HandshakeRefused
 from app.gateway import sockets
 from app.gateway.causes import of_dial, of_status, plain
 from app.gateway.transport import Ended
-from app.gateway.websocket import LARGEST_FRAME, WebSocket
+from app.gateway.websocket import LARGEST_FRAME, QUIET, WebSocket
 from app.protocol import states
 from app.protocol.endings import Ending
 from app.protocol.endpoints import http_url, websocket_url
@@ -37,9 +36,6 @@ CONNECTION_ID_HEADER: Final = "Acp-Connection-Id"
 _DEFLATE: Final = ClientPerMessageDeflateFactory(
     server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
 )
-
-_QUIET: Final = logging.Logger("websockets.client", logging.INFO)  # noqa: LOG001 - in no tree, see below
-"""Nobody can set it to DEBUG, at which the protocol logs its headers, the credential's included."""
 
 
 class AcpTransport:
@@ -106,7 +102,7 @@ async def open_acp(
         parse_uri(url),
         extensions=[_DEFLATE] if compression else None,
         max_size=LARGEST_FRAME,
-        logger=_QUIET,
+        logger=QUIET,
     )
     try:
         async with asyncio.timeout(OPEN_SECONDS):

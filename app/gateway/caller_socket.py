@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import websockets
+from websockets.exceptions import ConnectionClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from websockets.asyncio.server import ServerConnection
+    from app.gateway.websocket import WebSocket
 
 log = logging.getLogger(__name__)
 
 BACKLOG_BYTES: Final = 32 * 1024 * 1024
 """What may wait for a slow caller; beyond that it is cut off, so that it cannot hold up the others."""
-FLUSH_SECONDS: Final = 1.0
-"""What a caller that is sent away is given to take what was meant for it."""
-LONGEST_REASON: Final = 123  # bytes; RFC 6455, section 5.5
 GOING_AWAY: Final = 1001  # RFC 6455, section 7.4.1
 TOO_SLOW: Final = 1013  # try again later (IANA's registry of close codes)
 
@@ -36,18 +32,15 @@ class Parting(NamedTuple):
 class CallerSocket:
     """Takes frames for the caller without waiting, and hands on what it sends, over one way after another."""
 
-    def __init__(self, socket: ServerConnection) -> None:
+    def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
-        self._queue: asyncio.Queue[str] = asyncio.Queue()
-        self._bytes = 0
         self._farewell: asyncio.Future[Parting] = asyncio.get_running_loop().create_future()
         self._unsent: str | None = None
 
     def put(self, text: str) -> None:
-        """Queue a text; a caller that cannot keep up is cut off."""
-        self._bytes += len(text)
-        self._queue.put_nowait(text)
-        if self._bytes > BACKLOG_BYTES:
+        """Send a text as soon as the socket takes it; a caller that cannot keep up is cut off."""
+        self._socket.send(text)
+        if self._socket.unsent > BACKLOG_BYTES:
             self.part(Parting(TOO_SLOW, "this caller does not keep up with what it is sent"))
 
     def dismiss(self, reason: str) -> None:
@@ -87,32 +80,17 @@ class CallerSocket:
             self._farewell = asyncio.get_running_loop().create_future()
         return parting
 
-    async def write(self) -> None:
-        """Send what is queued, in order, until the socket closes."""
-        with contextlib.suppress(websockets.ConnectionClosed):
-            while True:
-                text = await self._queue.get()
-                await self._socket.send(text)
-                self._bytes -= len(text)
-                self._queue.task_done()
-
     async def close(self, parting: Parting) -> None:
-        """Close the socket, once what is queued has been sent, unless that takes too long."""
-        if parting.code != TOO_SLOW:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_SECONDS):
-                    await self._queue.join()
-        reason = parting.reason.encode()[:LONGEST_REASON].decode(errors="ignore")
-        await self._socket.close(parting.code, reason)
+        """Close the socket behind what it has not taken yet, unless that takes too long (CLOSE_SECONDS)."""
+        await self._socket.close(parting.code, parting.reason)
 
     async def _read(self, take: Callable[[str], Awaitable[None]]) -> None:
-        try:
-            while True:
-                while self._unsent is None:
-                    data = await self._socket.recv()
-                    self._unsent = data if isinstance(data, str) else None  # binary is ignored (wire.md)
-                await take(self._unsent)
-                self._unsent = None
-        except websockets.ConnectionClosed as closed:
-            if isinstance(closed, websockets.ConnectionClosedError):
-                log.info("A caller is gone: %s", closed)
+        while True:
+            if self._unsent is None:
+                self._unsent = await self._socket.text()
+            if self._unsent is None:
+                break
+            await take(self._unsent)
+            self._unsent = None
+        if isinstance(self._socket.closed, ConnectionClosedError):
+            log.info("A caller is gone: %s", self._socket.closed)

@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Sequence
 
-    from websockets.asyncio.server import Server
-
     from app.config import Settings
     from app.gateway.batch import Entry, Lease
+    from app.gateway.server import Server
     from app.services.leases import Load
 
 log = logging.getLogger(__name__)
@@ -107,10 +106,9 @@ class Gateway:
             await stop.wait()
             await self._drain()
             await self._endpoint.dismiss(STOPPING)
-            server.close(reason=STOPPING)
+            await server.close(STOPPING)
             for task in tasks:
                 task.cancel()
-        await server.wait_closed()
 
     async def _drain(self) -> None:
         """End every connection with its reason, commit and deliver what is queued, and leave the others."""
@@ -148,8 +146,7 @@ class Gateway:
 
 
 def _address(server: Server) -> Bind:
-    host, port, *_ = next(iter(server.sockets)).getsockname()
-    return Bind(host, port)
+    return Bind(*server.address)
 
 
 async def until_signal(settings: Settings, database_url: str, started: Callable[[str], None]) -> None:

@@ -8,6 +8,7 @@ it in both directions (docs/adr/0020).
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 import traceback
@@ -35,6 +36,8 @@ CLOSE_SECONDS: Final = 2.0
 """How long the other side may take to confirm a close before the socket is cut."""
 INBOX_CHARACTERS: Final = 64 * 1024
 """What is read ahead of who takes the texts; beyond that the peer has to wait."""
+QUIET: Final = logging.Logger("websockets", logging.INFO)  # noqa: LOG001 - in no tree, see below
+"""Nobody can set it to DEBUG, at which the protocol logs its headers, credentials included."""
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -45,7 +48,9 @@ class WebSocket(asyncio.Protocol):
     gone.
     """
 
-    def __init__(self, protocol: ClientProtocol | ServerProtocol) -> None:
+    def __init__(
+        self, protocol: ClientProtocol | ServerProtocol, close_seconds: float = CLOSE_SECONDS
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.protocol = protocol
         self.head: asyncio.Future[Request | Response | None] = loop.create_future()
@@ -65,6 +70,7 @@ class WebSocket(asyncio.Protocol):
         self._full: asyncio.Future[None] | None = None
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
         self._cut: asyncio.TimerHandle | None = None
+        self._close_seconds = close_seconds
         self._heard = time.monotonic()
 
     @property
@@ -79,20 +85,32 @@ class WebSocket(asyncio.Protocol):
         closed.__cause__ = self.error or closed.__cause__
         return closed
 
-    async def texts(self) -> AsyncIterator[str]:
-        """Yield messages in order, to one taker, until the connection has ended."""
-        while True:
-            while self._inbox:
-                text = self._inbox.popleft()
-                self._waiting -= len(text)
-                yield text
+    async def text(self) -> str | None:
+        """Return the next message, None once the connection has ended; for one taker at a time.
+
+        Whoever is cancelled while it waits has taken nothing.
+        """
+        while not self._inbox:
             if self.lost.done():
-                return
+                return None
             if not self._reading:
                 self._reading = True
                 self.transport.resume_reading()
             self._taker = asyncio.get_running_loop().create_future()
             await self._taker
+        text = self._inbox.popleft()
+        self._waiting -= len(text)
+        return text
+
+    async def texts(self) -> AsyncIterator[str]:
+        """Yield messages in order, to one taker, until the connection has ended."""
+        while (text := await self.text()) is not None:
+            yield text
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait for the peer to take what was sent before them."""
+        return self.transport.get_write_buffer_size()
 
     def send(self, text: str) -> None:
         """Send a text, after those that the socket has not taken yet; after a close it is dropped."""
@@ -142,7 +160,7 @@ class WebSocket(asyncio.Protocol):
             else:  # TLS cannot be closed by halves
                 self.transport.close()
         if self._cut is None and self.protocol.close_expected():
-            self._cut = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.transport.abort)
+            self._cut = asyncio.get_running_loop().call_later(self._close_seconds, self.transport.abort)
 
     def respond(self, response: Response) -> None:
         """Answer a request, on a server's side; frames are read from now on if that opens the connection."""
