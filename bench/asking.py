@@ -13,7 +13,7 @@ import websockets
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from websockets.asyncio.client import ClientConnection
 
@@ -30,16 +30,14 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OverHttp:
-    """As the backend does today: a client and a connection for the request, then none.
-
-    The parsed authorities are shared: to read them anew, as httpx does by itself, takes 20 ms more.
-    """
+    """As the backend does today: a client and a connection for the request, then none."""
 
     endpoint: str
-    trust: ssl.SSLContext
+    trust: Callable[[], ssl.SSLContext]
+    """The authorities, parsed before or, as httpx does by itself, read for each client."""
 
     async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        async with httpx.AsyncClient(trust_env=False, verify=self.trust) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=self.trust()) as client:
             if method == PING:
                 answer = await client.get(f"{self.endpoint}/health")
             else:

@@ -69,6 +69,7 @@ def agent(
         return response
 
     scheme = "https" if options.get("ssl") else "http"
+    options.setdefault("ping_interval", None)  # or back-pressure, under which pongs wait, would end it
     with serve(handle, "127.0.0.1", 0, process_response=name, create_connection=Socket, **options) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
