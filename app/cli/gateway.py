@@ -33,6 +33,7 @@ def run() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     url = current_app.extensions["database"].url()
     memory.give_back()
+    memory.spare_the_bulk()
     try:
         asyncio.run(process.until_signal(settings, url, _say_started))
     except OSError as error:
