@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import flask_migrate
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from psycopg.rows import dict_row
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
@@ -95,6 +96,13 @@ class Migrations:
         """Print all of them as a script, as `flask db upgrade --sql` does."""
         with self._app.app_context():
             flask_migrate.upgrade(sql=True)
+
+    @property
+    def head(self) -> str | None:
+        """The newest revision that there is."""
+        with self._app.app_context():
+            config = self._app.extensions["migrate"].migrate.get_config()
+            return ScriptDirectory.from_config(config).get_current_head()
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         cursor = self.connection.execute(query.encode())
