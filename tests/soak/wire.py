@@ -60,7 +60,7 @@ class Flood:
     def _flood(self) -> None:
         try:
             for number, text in enumerate(self._texts):
-                if number == self._frames // 4:
+                if number == self._frames // 2:  # 100,000 of 200,000: measured, grows no more
                     self.warm.set()
                     self._go_on.wait()
                 with self._lock:
@@ -74,7 +74,7 @@ class Flood:
 
 
 def run(settings: Settings, process: GatewayProcess, frames: int, patience: float) -> int:
-    """Flood a gateway; return by how many bytes it has grown after the first quarter of the frames.
+    """Flood a gateway; return by how many bytes it has grown after the first half of the frames.
 
     `patience` is in seconds. Fails where a frame has no record, or more than one, or ended the connection.
     """
