@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from app.protocol.frames import METHOD_NOT_FOUND
 from app.services import signed_caller
 from tests.support.callers import Caller
 from tests.support.gateways import GatewayProcess, running_gateway
@@ -38,6 +40,11 @@ def calling(url: str, name: str, token: str) -> Iterator[Caller]:
 
 def held(store: Store) -> list[int]:
     return [row["held"] for row in store.rows(HELD)]
+
+
+def still_there(caller: Caller) -> bool:
+    """Ask the agent for what it does not know: that it says so comes from behind the gateway."""
+    return bool(caller.ask("_still_there")["error"]["code"] == METHOD_NOT_FOUND)
 
 
 def holder(store: Store, container_id: uuid.UUID) -> str | None:
@@ -141,7 +148,7 @@ def test_a_gateway_that_stops_names_the_other_and_forwarded_callers_stay(
                     1001,
                     f"the gateway is stopping; connect to {other.removesuffix('/acp')}",
                 )
-                assert forwarded.ask("_still_there")["error"]["code"] == -32601
+                assert still_there(forwarded)
                 assert forwarded.prompt(session, "hello")["result"]["stopReason"] == "end_turn"
             assert holder(store, container_id) == other
     finally:
@@ -165,14 +172,14 @@ def test_a_newcomer_gets_its_share_and_idle_callers_notice_nothing(
         with running_gateway(settings):
             eventually(lambda: held(store), lambda now: now == [2, 2])
             for name in names[1:]:
-                assert callers[name].ask("_still_there")["error"]["code"] == -32601
+                assert still_there(callers[name])
             busy.send(id=request["id"], result={"outcome": {"outcome": "selected", "optionId": "allow"}})
             assert busy.answer(asked)["result"]["stopReason"] == "end_turn"
         assert "handed over" not in str(store.transitions("c0"))
         handed = [name for name in names if "handed over" in str(store.transitions(name))]
         assert len(handed) == 2
-        for name in names:
-            assert callers[name].ask("_still_there")["error"]["code"] == -32601
+        for name in names:  # what is asked while a gateway stops may be refused; the connection stays
+            eventually(partial(still_there, callers[name]))
 
 
 def test_ways_do_not_grow_longer_when_containers_move(
@@ -191,7 +198,7 @@ def test_ways_do_not_grow_longer_when_containers_move(
             caller.ask("_nothing")
         eventually(lambda: held(store), lambda now: now == [1, 1])
         for caller in callers:
-            assert caller.ask("_still_there")["error"]["code"] == -32601
+            assert still_there(caller)
         loads = "SELECT callers, forwarded FROM gateway ORDER BY id"
         expected = [{"callers": 1, "forwarded": 0}, {"callers": 2, "forwarded": 1}]
         eventually(lambda: store.rows(loads), lambda rows: rows == expected)
