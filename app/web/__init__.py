@@ -18,6 +18,7 @@ from app.web import (
     headers,
     health,
     messages,
+    navigation,
     prompts,
     protocol_migrations,
     sessions,
@@ -49,6 +50,7 @@ def register(app: Flask) -> None:
     app.before_request(assets.check)
     app.after_request(headers.add)
     filters.register(app)
+    app.add_template_global(navigation.places)
     failures.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
