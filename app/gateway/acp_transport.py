@@ -24,7 +24,7 @@ from app.protocol.redaction import redact_headers, redact_text
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from websockets.http11 import Response
 
@@ -59,12 +59,16 @@ class AcpTransport:
     def ended(self) -> Ended | None:
         return _ended(self._socket.closed, self._socket.error) if self._socket.lost.done() else None
 
-    def frames(self) -> AsyncIterator[str]:
+    def frames(self, at_once: Callable[[str], bool]) -> AsyncIterator[str]:
         """Yield text frames; binary ones are ignored (wire.md)."""
-        return self._socket.texts()
+        return self._socket.texts(at_once)
 
     def send(self, text: str, message_id: uuid.UUID) -> None:  # noqa: ARG002 - the interface's
         self._socket.send(text)
+
+    @property
+    def takes(self) -> bool:
+        return self._socket.takes
 
     async def drained(self) -> None:
         await self._socket.drained()

@@ -15,12 +15,13 @@ from app.gateway.exchange import copy_after
 from app.gateway.rows import COLUMNS, id_of, numbered, without_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from psycopg import AsyncConnection
     from psycopg.pq.abc import PGresult
 
     from app.gateway.database import Database
+    from app.gateway.rows import Book
     from app.protocol.message import Delivery
 
 log = logging.getLogger(__name__)
@@ -71,26 +72,25 @@ class Outlet(Protocol):
 
 
 class Entry(msgspec.Struct):
-    """A row to commit (None: nothing to store, only its place in the order to keep) and what to deliver then.
+    """A row to commit and what to deliver then.
 
-    `row` is of the connection `connection_id` (rows.Book); `message_id` is the message's.
+    Without a `row`, and so without the `book` that it belongs to, there is nothing to store, only a place in
+    the order to keep. `message_id` is the message's; `size` is what it costs to keep waiting, in bytes.
     """
 
     lease: Lease
-    connection_id: UUID | None
+    book: Book | None
     row: bytes | None
     message_id: UUID
     outlet: Outlet
     deliveries: tuple[Delivery, ...] = ()
+    size: int = 0
 
-    @property
-    def size(self) -> int:
-        """What it costs to keep it waiting, in bytes, about."""
-        return OVERHEAD + len(self.row or b"") + sum(len(each.text) for each in self.deliveries)
-
-
-Writer = tuple[Lease, UUID | None]
-"""Under which lease a row is written, and of which connection."""
+    def __post_init__(self) -> None:
+        size = OVERHEAD + (len(self.row) if self.row is not None else 0)
+        for each in self.deliveries:
+            size += len(each.text)
+        self.size = size
 
 
 async def connect(database: Database) -> AsyncConnection[Any]:
@@ -111,21 +111,21 @@ async def commit(connection: AsyncConnection[Any], gateway_id: UUID, entries: Se
     rows = [entry for entry in entries if entry.row is not None]
     if not rows:
         return set()
-    wanted = Counter((each.lease, each.connection_id) for each in rows)
-    writers = tuple(wanted)
-    numbers: dict[Writer, Iterator[int]] = {}
+    wanted = Counter(each.book for each in rows if each.book is not None)
+    books = tuple(wanted)
+    numbers: dict[Book, Iterator[int]] = {}
 
     def numbered_rows(advanced: PGresult) -> bytes:
         for line in range(advanced.ntuples):
             number, first = (int(advanced.get_value(line, column) or 0) for column in (0, 1))
-            numbers[writers[number - 1]] = count(first)
+            numbers[books[number - 1]] = count(first)
         return _copied(rows, numbers)
 
     try:
         await copy_after(connection, f"{_advance(gateway_id, wanted)}; {COPY}", numbered_rows)
     except _REFUSED as error:
         return await _commit_parts(connection, gateway_id, rows, error)
-    return {lease for lease, connection_id in writers if (lease, connection_id) not in numbers}
+    return {book.lease for book in books if book not in numbers}
 
 
 async def not_stored(connection: AsyncConnection[Any], entries: Sequence[Entry]) -> list[Entry]:
@@ -136,25 +136,24 @@ async def not_stored(connection: AsyncConnection[Any], entries: Sequence[Entry])
     return [entry for entry in entries if entry.row is not None and id_of(entry.row) not in stored]
 
 
-def _advance(gateway_id: UUID, wanted: Mapping[Writer, int]) -> str:
+def _advance(gateway_id: UUID, wanted: Mapping[Book, int]) -> str:
     """Return the statement that locks the leases and takes numbers; ids and numbers need no quoting."""
-    columns = (
-        (lease.container_id for lease, _ in wanted),
-        (lease.epoch for lease, _ in wanted),
-        (connection_id for _, connection_id in wanted),
-        wanted.values(),
+    columns: tuple[Iterable[str], ...] = (
+        [book.container_text for book in wanted],
+        [str(book.lease.epoch) for book in wanted],
+        [book.connection_text for book in wanted],
+        map(str, wanted.values()),
     )
-    arrays = ", ".join(f"'{{{','.join(map(str, column))}}}'" for column in columns)
+    arrays = ", ".join(f"'{{{','.join(column)}}}'" for column in columns)
     return f"EXECUTE advance ('{gateway_id}', {arrays})"
 
 
-def _copied(entries: Sequence[Entry], numbers: Mapping[Writer, Iterator[int]]) -> bytes:
+def _copied(entries: Sequence[Entry], numbers: Mapping[Book, Iterator[int]]) -> bytes:
     """Return the rows that were given numbers, as COPY takes them."""
     parts = [_SIGNATURE]
     for entry in entries:
-        numbers_of_connection = numbers.get((entry.lease, entry.connection_id))
-        if numbers_of_connection is not None and entry.row is not None:
-            parts += numbered(entry.row, next(numbers_of_connection))
+        if entry.row is not None and entry.book is not None and entry.book in numbers:
+            parts += numbered(entry.row, next(numbers[entry.book]))
     return b"".join((*parts, _TRAILER))
 
 

@@ -60,12 +60,15 @@ class CallerSocket:
         """Do not hand on again what the last way was at: it may have arrived."""
         self._unsent = None
 
-    async def go(self, take: Callable[[str], Awaitable[None]]) -> Parting | None:
+    async def go(
+        self, take: Callable[[str], Awaitable[None]], at_once: Callable[[str], bool] | None = None
+    ) -> Parting | None:
         """Hand every text to `take`, until the caller leaves (None) or its way ends.
 
-        A text that `take` was not done with is handed to the next way's.
+        Those that `at_once` is True for need no `take`. A text that `take` was not done with is handed to the
+        next way's.
         """
-        reading = asyncio.create_task(self._read(take))
+        reading = asyncio.create_task(self._read(take, at_once))
         try:
             either: set[asyncio.Future[Any]] = {reading, self._farewell}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -84,10 +87,15 @@ class CallerSocket:
         """Close the socket behind what it has not taken yet, unless that takes too long (CLOSE_SECONDS)."""
         await self._socket.close(parting.code, parting.reason)
 
-    async def _read(self, take: Callable[[str], Awaitable[None]]) -> None:
+    async def _read(
+        self, take: Callable[[str], Awaitable[None]], at_once: Callable[[str], bool] | None
+    ) -> None:
+        def here(text: str) -> bool:  # what comes after the farewell is for the next way
+            return at_once is not None and not self._farewell.done() and at_once(text)
+
         while True:
             if self._unsent is None:
-                self._unsent = await self._socket.text()
+                self._unsent = await self._socket.text(here)
             if self._unsent is None:
                 break
             await take(self._unsent)

@@ -61,6 +61,7 @@ class Channel:
         self.idle = asyncio.Event()
         self.idle.set()
         self._callers: dict[str, Caller] = {}
+        self._outlet = Outlet(self, None)
         self._recorder = recorder
         self._metrics = metrics
         self._tenure = tenure
@@ -111,6 +112,20 @@ class Channel:
             await self.gate.wait()
         self.record(self.mux.from_caller(key, text))
 
+    def from_caller_at_once(self, key: str, text: str) -> bool:
+        """Take a frame from a caller where `from_caller` would not wait; return whether that was so."""
+        if not (
+            self.gate.is_set() and self._recorder.open_to_callers and (self.link is None or self.link.takes)
+        ):
+            return False
+        self.record(self.mux.from_caller(key, text))
+        return True
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the recorder can take another frame now."""
+        return self._recorder.open_to_containers
+
     async def room(self) -> None:
         """Wait until the recorder can take another frame."""
         await self._recorder.containers_may()
@@ -133,10 +148,12 @@ class Channel:
         self._settle()
 
     def _append(self, message: Message, link: Link | None, book: Book | None) -> None:
-        row = book.row(message) if book is not None and self._is_recorded(message) else None
-        connection_id = book.connection_id if book is not None and row is not None else None
-        outlet = Outlet(self, link)
-        self._recorder.append(Entry(self.lease, connection_id, row, message.id, outlet, message.deliveries))
+        if not self._is_recorded(message):
+            book = None
+        row = book.row(message) if book is not None else None
+        if self._outlet.link is not link:
+            self._outlet = Outlet(self, link)
+        self._recorder.append(Entry(self.lease, book, row, message.id, self._outlet, message.deliveries))
         if link is not None and message.reply_to is not None:
             link.answered(message)  # what the gateway has asked itself need not wait for the commit
         self._metrics.message(message, counted=self.configuration.enable_metrics)

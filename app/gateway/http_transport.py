@@ -18,7 +18,7 @@ from app.protocol.redaction import redact_headers, redact_text
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from app.gateway.address import Address
 
@@ -60,7 +60,10 @@ class HttpTransport:
         self.ended: Ended | None = None
         self.opened: dict[str, object] = {"transport": "http", "url": http_url(address.endpoint, path)}
 
-    async def frames(self) -> AsyncIterator[str | Failed]:
+    async def frames(
+        self,
+        at_once: Callable[[str], bool],  # noqa: ARG002 - the interface's
+    ) -> AsyncIterator[str | Failed]:
         """Yield the bodies of answers as they come, in no particular order."""
         while not isinstance(item := await self._answers.get(), Ended):
             yield item
@@ -71,6 +74,10 @@ class HttpTransport:
         post = asyncio.create_task(self._post(text, message_id))
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)
+
+    @property
+    def takes(self) -> bool:
+        return True
 
     async def drained(self) -> None:
         """Return at once: each request has a connection of its own, or waits for one."""

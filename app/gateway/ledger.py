@@ -132,7 +132,7 @@ class Ledger:
         """Return the one book of a connection, whose numbers the database counts from now on."""
         if connection_id not in self._books:
             await self.write(partial(connections.begin_sequence, connection_id=connection_id))
-            self._books[connection_id] = Book(connection_id)
+            self._books[connection_id] = Book(self._lease, connection_id)
         return self._books[connection_id]
 
     async def fail(self, book: Book, protocol: Protocol, reason: str) -> None:

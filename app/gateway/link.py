@@ -141,6 +141,11 @@ class Link:
         except Exception as error:  # noqa: BLE001 — who delivers has others to deliver to
             self._mistaken(error)
 
+    @property
+    def takes(self) -> bool:
+        """Whether `drained` would not wait."""
+        return self.transport.takes
+
     async def drained(self) -> None:
         """Wait while the container takes too little of what is sent: back-pressure for the callers."""
         await self.transport.drained()
@@ -194,8 +199,15 @@ class Link:
         note = self._mux.note(MessageType.DISCONNECT, direction, payload)
         self._channel.record([note], self, self.book)
 
+    def _take_at_once(self, text: str) -> bool:
+        if not self._channel.has_room:
+            return False
+        self.spoke = time.monotonic()
+        self._channel.record(self._mux.from_container(text), self, self.book)
+        return True
+
     async def _read(self) -> None:
-        async for item in self.transport.frames():
+        async for item in self.transport.frames(self._take_at_once):
             self.held = True
             await self._channel.room()
             self.held, self.spoke = False, time.monotonic()

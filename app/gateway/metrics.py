@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -21,7 +22,8 @@ class Metrics:
             ["direction", "type"],
             registry=self.registry,
         )
-        self._counters: dict[tuple[str, str], Counter] = {}  # `labels` costs more than `inc`
+        self._seen: dict[tuple[str, str], int] = defaultdict(int)
+        self._waited: dict[str, Histogram] = {}  # `labels` costs more than `observe`
         self._errors = Counter(
             "console_message_errors", "Frames that carry an error.", registry=self.registry
         )
@@ -72,13 +74,13 @@ class Metrics:
         """Count a message of a container that takes part in metrics."""
         if not counted:
             return
-        key = message.direction, message.message_type
-        counter = self._counters.get(key) or self._counters.setdefault(key, self._messages.labels(*key))
-        counter.inc()
+        self._seen[message.direction, message.message_type] += 1
         if message.error:
             self._errors.inc()
         if message.processing_time is not None:
-            self._processing.labels(message.message_type).observe(message.processing_time / 1000)
+            kind = message.message_type
+            waited = self._waited.get(kind) or self._waited.setdefault(kind, self._processing.labels(kind))
+            waited.observe(message.processing_time / 1000)
 
     def dropped(self, message: Message) -> None:
         """Count a message that is neither recorded nor delivered."""
@@ -99,4 +101,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""
+        for key, count in self._seen.items():  # a dictionary's sum costs a tenth of a counter's, each time
+            self._messages.labels(*key).inc(count)
+        self._seen.clear()
         return generate_latest(self.registry)

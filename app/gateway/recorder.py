@@ -134,7 +134,18 @@ class Recorder:
             self._bytes += entry.size
         self._filled.set()
         self._empty.clear()
-        self._set_gates()
+        if self._bytes + self._spool.bytes > self._memory // 2:
+            self._set_gates()
+
+    @property
+    def open_to_callers(self) -> bool:
+        """Whether `callers_may` would not wait."""
+        return self._callers_may.is_set()
+
+    @property
+    def open_to_containers(self) -> bool:
+        """Whether `containers_may` would not wait."""
+        return self._containers_may.is_set()
 
     async def callers_may(self) -> None:
         """Wait for room, before a caller's next frame is read: that is the back-pressure."""
@@ -179,7 +190,7 @@ class Recorder:
             stalled.cancel()
             self._metrics.committed(len(entries), time.monotonic() - began)
             await self._tenure.sure()  # this process may have stood still since
-            lost |= {each.lease for each in entries if not self._tenure.holds(each.lease)}
+            lost |= {each for each in {entry.lease for entry in entries} if not self._tenure.holds(each)}
             self._finish(entries, size, lost)
 
     async def _take(self) -> tuple[list[Entry], int]:

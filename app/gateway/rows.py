@@ -17,6 +17,7 @@ from app.protocol.redaction import redact, redact_text
 if TYPE_CHECKING:
     import uuid
 
+    from app.gateway.batch import Lease
     from app.gateway.gaps import Gap
     from app.protocol.message import Message
 
@@ -47,10 +48,16 @@ _UNSTORABLE: Final = '"«payload that PostgreSQL could not store; it was relayed
 
 
 class Book:
-    """The records of one connection. Their numbers, `seq`, are the batch's to give."""
+    """The records of one connection, written under one lease. Their numbers, `seq`, are the batch's to give.
 
-    def __init__(self, connection_id: uuid.UUID) -> None:
+    Batches count by it, so it is found by identity, and keeps the ids as the text that they need.
+    """
+
+    def __init__(self, lease: Lease, connection_id: uuid.UUID) -> None:
+        self.lease = lease
         self.connection_id = connection_id
+        self.container_text = str(lease.container_id)
+        self.connection_text = str(connection_id)
         self.gap: Gap | None = None
         """What has been dropped since the last record, if anything."""
         self._id = connection_id.bytes

@@ -35,7 +35,7 @@ CHUNK_BYTES: Final = 1024 * 1024
 RETRY_SECONDS: Final = 1.0
 _LOCK: Final = "lock"
 
-_Packed = tuple[int, UUID | None, bytes | None, UUID, int, tuple[tuple[str, str], ...]]
+_Packed = tuple[int, int, bytes | None, UUID, int, tuple[tuple[str, str], ...]]
 
 
 class _Chunk(NamedTuple):
@@ -76,7 +76,9 @@ class Spool:
         self._open: list[Entry] = []
         self._open_bytes = 0
         self._failing = False
-        self._shared: list[Any] = []  # leases and outlets: objects of this process, kept on disk by number
+        self._shared: list[
+            Any
+        ] = []  # leases, books and outlets: objects of this process, kept on disk by number
         self._number_of: dict[Any, int] = {}
         self.count = 0
         """How many entries are in it."""
@@ -175,7 +177,7 @@ class Spool:
     def _pack(self, entry: Entry) -> _Packed:
         return (
             self._shared_number(entry.lease),
-            entry.connection_id,
+            self._shared_number(entry.book),
             entry.row,
             entry.message_id,
             self._shared_number(entry.outlet),
@@ -183,10 +185,10 @@ class Spool:
         )
 
     def _unpack(self, packed: _Packed) -> Entry:
-        lease, connection_id, row, message_id, outlet, deliveries = packed
+        lease, book, row, message_id, outlet, deliveries = packed
         return Entry(
             self._shared[lease],
-            connection_id,
+            self._shared[book],
             row,
             message_id,
             self._shared[outlet],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from app.protocol import states
     from app.protocol.endings import Ending
@@ -49,8 +49,16 @@ class Transport(Protocol):
     @property
     def ended(self) -> Ended | None: ...
 
-    def frames(self) -> AsyncIterator[str | Failed]:
-        """Yield what the container sends, until the transport ends."""
+    @property
+    def takes(self) -> bool:
+        """Whether `drained` would not wait."""
+
+    def frames(self, at_once: Callable[[str], bool]) -> AsyncIterator[str | Failed]:
+        """Yield what the container sends, until the transport ends.
+
+        While whoever iterates waits for the next one, `at_once` may be called with it instead; if that is
+        True, the frame has been dealt with, and is not yielded.
+        """
 
     def send(self, text: str, message_id: uuid.UUID) -> None:
         """Send a text; one for which there is no way any more is dropped, for `frames` tells of the end."""

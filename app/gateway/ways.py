@@ -54,7 +54,9 @@ class Channelled:
         channel = self._supervisor.channel
         channel.join(self._key, self._label, caller)
         try:
-            return await caller.go(partial(channel.from_caller, self._key))
+            return await caller.go(
+                partial(channel.from_caller, self._key), partial(channel.from_caller_at_once, self._key)
+            )
         finally:
             channel.leave(self._key)
 

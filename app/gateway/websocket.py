@@ -21,7 +21,7 @@ from websockets.protocol import CLIENT, OPEN
 from app.gateway import framing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from websockets.client import ClientProtocol
     from websockets.exceptions import ConnectionClosed
@@ -67,6 +67,7 @@ class WebSocket(asyncio.Protocol):
         self._waiting = 0  # characters in it
         self._reading = True
         self._taker: asyncio.Future[None] | None = None
+        self._at_once: Callable[[str], bool] | None = None  # the taker's, while it waits
         self._full: asyncio.Future[None] | None = None
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
         self._cut: asyncio.TimerHandle | None = None
@@ -85,10 +86,12 @@ class WebSocket(asyncio.Protocol):
         closed.__cause__ = self.error or closed.__cause__
         return closed
 
-    async def text(self) -> str | None:
+    async def text(self, at_once: Callable[[str], bool] | None = None) -> str | None:
         """Return the next message, None once the connection has ended; for one taker at a time.
 
-        Whoever is cancelled while it waits has taken nothing.
+        While the taker waits, messages go to `at_once`, and those for which that is True are dealt with, and
+        not returned: waking a task costs more than most messages do. Whoever is cancelled while it waits has
+        taken nothing.
         """
         while not self._inbox:
             if self.lost.done():
@@ -96,15 +99,18 @@ class WebSocket(asyncio.Protocol):
             if not self._reading:
                 self._reading = True
                 self.transport.resume_reading()
-            self._taker = asyncio.get_running_loop().create_future()
-            await self._taker
+            self._taker, self._at_once = asyncio.get_running_loop().create_future(), at_once
+            try:
+                await self._taker
+            finally:
+                self._at_once = None
         text = self._inbox.popleft()
         self._waiting -= len(text)
         return text
 
-    async def texts(self) -> AsyncIterator[str]:
-        """Yield messages in order, to one taker, until the connection has ended."""
-        while (text := await self.text()) is not None:
+    async def texts(self, at_once: Callable[[str], bool] | None = None) -> AsyncIterator[str]:
+        """Yield messages in order, to one taker, until the connection has ended; `at_once`: see `text`."""
+        while (text := await self.text(at_once)) is not None:
             yield text
 
     @property
@@ -122,6 +128,11 @@ class WebSocket(asyncio.Protocol):
             self.flush()
         else:
             self.transport.write(framing.text_frame(data, masked=self._client))
+
+    @property
+    def takes(self) -> bool:
+        """Whether `drained` would not wait."""
+        return self._full is None
 
     async def drained(self) -> None:
         """Wait while the peer takes too little of what is sent, or until the connection is lost."""
@@ -301,12 +312,24 @@ class WebSocket(asyncio.Protocol):
             self._over = True
             self.flush()
             return
+        if self._dealt_with(text):
+            return
         self._inbox.append(text)
         self._waiting += len(text)
         if self._waiting > INBOX_CHARACTERS and self._reading:
             self._reading = False
             self.transport.pause_reading()
         self._wake()
+
+    def _dealt_with(self, text: str) -> bool:
+        """Have the taker deal with a text while it waits; what that raises is raised where it waits."""
+        if self._at_once is None or self._taker is None or self._taker.done():
+            return False
+        try:
+            return self._at_once(text)
+        except Exception as error:  # noqa: BLE001 - it is the taker's
+            self._taker.set_exception(error)
+            return True
 
     def _wake(self) -> None:
         if self._taker is not None and not self._taker.done():

@@ -13,6 +13,7 @@ from app.gateway import announcer as module
 from app.gateway.announcer import Announcer
 from app.gateway.batch import Entry, Lease
 from app.gateway.database import Database
+from app.gateway.rows import Book
 from app.models import new_id
 from tests.support.recording import Told
 from tests.support.waiting import eventually
@@ -53,7 +54,8 @@ def test_what_could_not_be_announced_is_announced_later(
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     container_id, row_id = new_id(), new_id()
-    entry = Entry(Lease(container_id, 1), row_id, b"", new_id(), Told(int))
+    lease = Lease(container_id, 1)
+    entry = Entry(lease, Book(lease, row_id), b"", new_id(), Told(int))
 
     async def scenario(database: Database) -> list[str]:
         announcer = Announcer(database)

@@ -10,6 +10,7 @@ import pytest
 from app.gateway import spool as module
 from app.gateway.batch import Entry, Lease
 from app.gateway.gaps import KEPT_UNTIL, is_kept
+from app.gateway.rows import Book
 from app.gateway.spool import Spool
 from app.models import new_id
 from app.protocol.frames import notification, request
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from app.protocol.frames import Frame
 
 LEASE = Lease(new_id(), 1)
+BOOK = Book(LEASE, new_id())
 OUTLET = Told(int)
 
 
 def entry(number: int) -> Entry:
-    return Entry(LEASE, LEASE.container_id, b"row", new_id(), OUTLET, (Delivery(CONTAINER, str(number)),))
+    return Entry(LEASE, BOOK, b"row", new_id(), OUTLET, (Delivery(CONTAINER, str(number)),))
 
 
 async def working(folder: Path, scenario: Callable[[Spool], object]) -> None:

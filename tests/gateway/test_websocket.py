@@ -51,6 +51,10 @@ def _meet(handler: Handler, talk: Callable[[AcpTransport], Awaitable[Any]], *, c
     return asyncio.run(scenario())
 
 
+def never(_: str) -> bool:
+    return False
+
+
 async def _echo(socket: ServerConnection) -> None:
     async for data in socket:
         await socket.send(data)
@@ -63,10 +67,49 @@ def test_texts_of_every_size_come_back_in_order(*, compression: bool) -> None:
     async def talk(transport: AcpTransport) -> list[str]:
         for text in texts:
             transport.send(text, new_id())
-        frames = transport.frames()
+        frames = transport.frames(never)
         return [str(await anext(frames)) for _ in texts]
 
     assert _meet(_echo, talk, compression=compression) == texts
+
+
+def test_texts_that_are_dealt_with_at_once_are_not_yielded_and_all_stay_in_order() -> None:
+    texts, heard = [str(number) for number in range(1, 50)], list[tuple[str, bool]]()
+
+    def take(text: str) -> bool:
+        if int(text) % 7 == 0:
+            return False  # it would have to wait
+        heard.append((text, True))
+        return True
+
+    async def handler(socket: ServerConnection) -> None:
+        await socket.recv()  # by the time that the answer comes, somebody waits for it
+        for text in texts:
+            await socket.send(text)
+        await socket.close()
+
+    async def talk(transport: AcpTransport) -> None:
+        transport.send("go", new_id())
+        async for text in transport.frames(take):
+            heard.append((text, False))
+            await asyncio.sleep(0)  # whoever waits is overtaken by nothing
+
+    _meet(handler, talk, compression=False)
+    assert [text for text, _ in heard] == texts
+    assert all((text, False) in heard for text in texts if int(text) % 7 == 0)
+    assert any(at_once for _, at_once in heard)
+
+
+def test_what_goes_wrong_at_once_is_raised_where_the_text_is_waited_for() -> None:
+    def fail(_: str) -> bool:
+        raise ZeroDivisionError
+
+    async def talk(transport: AcpTransport) -> None:
+        transport.send("x", new_id())
+        with pytest.raises(ZeroDivisionError):
+            await anext(transport.frames(fail))
+
+    _meet(_echo, talk, compression=False)
 
 
 def test_fragments_pings_and_binary_messages_between_texts() -> None:
@@ -78,7 +121,7 @@ def test_fragments_pings_and_binary_messages_between_texts() -> None:
         await socket.close(4321, "on purpose")
 
     async def talk(transport: AcpTransport) -> Any:
-        return [text async for text in transport.frames()], transport.ended
+        return [text async for text in transport.frames(never)], transport.ended
 
     texts, ended = _meet(handler, talk, compression=True)
     assert texts == ["fragments", "whole"]
@@ -103,12 +146,12 @@ def test_who_floods_us_is_held_back() -> None:
             sent.append(number)
 
     async def talk(transport: AcpTransport) -> tuple[int, int]:
-        await transport.frames().__anext__()
+        await transport.frames(never).__anext__()
         while transport._socket._reading:  # noqa: ASYNC110 - that it is held back is the test
             await asyncio.sleep(0)
         held = len(transport._socket._inbox)
         taken = 1
-        async for each in transport.frames():
+        async for each in transport.frames(never):
             assert each == text
             taken += 1
         return held, taken

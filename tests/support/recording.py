@@ -75,7 +75,7 @@ class Bench:
             lease.container_id,
         )
         store.rows("INSERT INTO acp_connection_sequence VALUES (%s, 0)", row["id"])
-        self.book = Book(row["id"])
+        self.book = Book(lease, row["id"])
         self._numbers = count(1)
 
     def append(self, text: str = "{}", lease: Lease | None = None, payload: bytes | None = None) -> None:
@@ -92,7 +92,8 @@ class Bench:
         if payload is not None:
             row = with_payload(row, payload)
         outlet = Told(partial(self.delivered.append, next(self._numbers)))
-        self.recorder.append(Entry(lease or self.lease, self.book.connection_id, row, message.id, outlet))
+        book = self.book if lease is None else Book(lease, self.book.connection_id)
+        self.recorder.append(Entry(book.lease, book, row, message.id, outlet))
 
     def stored(self) -> list[int]:
         """Numbers of the stored records, in the order of their ids."""

@@ -24,7 +24,7 @@ class Broken:
     def __init__(self, *, reading: bool) -> None:
         self._reading = reading
 
-    async def frames(self) -> AsyncIterator[str]:
+    async def frames(self, _at_once: object) -> AsyncIterator[str]:
         if self._reading:
             raise ZeroDivisionError
         await asyncio.Event().wait()
