@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from app.gateway.context import Context
     from app.gateway.link import Link
     from app.gateway.snapshot import Snapshot
+    from app.gateway.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Supervisor:
         self._doorbell = asyncio.Event()
         self._migrating = False
         self._turns = context.turns
-        self._turn: float | None = None
+        self._turn: Turn | None = None
         self.rested = False
         self.ended = False
         self._parting = Ending.HANDED_OVER.told()
@@ -75,6 +76,7 @@ class Supervisor:
                 pass
         finally:
             self.ended = True
+            self._leave_line()
             await self._connector.let_go(self._parting)
 
     async def stop(self, task: asyncio.Task[None], reason: str) -> None:
@@ -99,17 +101,15 @@ class Supervisor:
         if await self._actions.carry_out(now):
             pass  # the rows say what is next
         elif now.withheld is not None:
-            self._turn = None
+            self._leave_line()
             await self._connector.end(now.withheld)
             await self._rest()
         elif link is not None and link.lost.done():
             await self._failed(now, await self._connector.lose(link))
         elif link is not None and now.settled:
             await self._keep(link, now)
-        elif (early := self._early(now)) > 0:
-            await self._rest(early)
-        else:
-            self._turn = None
+        elif not await self._waits(now):
+            self._leave_line()
             await self._bring_up(now)
         return True
 
@@ -120,20 +120,27 @@ class Supervisor:
         else:
             await self._connector.end(Ending.CHANGED.told())
 
-    def _early(self, now: Snapshot) -> float:
-        """Return in how many seconds to dial: once an attempt is due, in its turn among all containers.
+    async def _waits(self, now: Snapshot) -> bool:
+        """Rest where it is too early to dial: before an attempt is due, or its turn among all containers.
 
         The supervisor waits for it, not the dial: it hears the doorbell meanwhile. An operator who has asked
         for this container to be reconnected need not wait for the others.
         """
-        moment = time.monotonic()
-        if moment < self._attempts.due:
-            return self._attempts.due - moment
+        early = self._attempts.due - time.monotonic()
+        if early > 0:
+            await self._rest(early)
+            return True
         if now.open_actions:
-            return 0.0
-        if self._turn is None:
-            self._turn = self._turns.reserve(moment)
-        return self._turn - moment
+            return False
+        self._turn = self._turn or self._turns.join(self.ring)
+        if self._turn.given:
+            return False
+        await self._rest()
+        return True
+
+    def _leave_line(self) -> None:
+        if self._turn is not None:
+            self._turn.wanted, self._turn = False, None
 
     async def _bring_up(self, now: Snapshot) -> None:
         if now.migration is not None:

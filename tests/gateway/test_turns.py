@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from app.gateway.turns import Turns
 
+if TYPE_CHECKING:
+    from app.gateway.turns import Turn
+
+BEAT = 0.005
+
 
 def test_many_at_once_come_one_after_the_other_and_a_lone_one_at_once() -> None:
-    turns = Turns(per_second=100)
-    assert turns.reserve(5.0) == 5.0
-    assert turns.reserve(7.0) == 7.0  # the beat has passed meanwhile
-    storm = [turns.reserve(9.0) for _ in range(30)]
-    assert storm == pytest.approx([9.0 + number / 100 for number in range(30)])
-    assert turns.reserve(9.0) == pytest.approx(9.3)
+    given: list[tuple[int, float]] = []
+
+    async def main() -> None:
+        loop, turns, done = asyncio.get_running_loop(), Turns(per_second=1 / BEAT), asyncio.Event()
+
+        def join(number: int) -> Turn:
+            return turns.join(lambda: (given.append((number, loop.time())), number == 29 and done.set()))
+
+        assert join(0).given
+        line = [join(number) for number in range(1, 30)]
+        assert not any(turn.given for turn in line)
+        line[4].wanted = False
+        time.sleep(10 * BEAT)  # noqa: ASYNC251 - the loop stands still; what was due then comes no faster
+        await done.wait()
+        await asyncio.sleep(2 * BEAT)
+        assert join(30).given  # nobody waits any more
+
+    asyncio.run(main())
+    assert [number for number, _ in given] == [number for number in range(31) if number != 5]
+    assert all(later - earlier > 0.9 * BEAT for (_, earlier), (_, later) in pairwise(given))
