@@ -12,13 +12,13 @@ import logging
 import os
 import time
 import traceback
-from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import CLIENT, OPEN
 
 from app.gateway import framing
+from app.gateway.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,8 +34,6 @@ LARGEST_HEAD: Final = 64 * 1024
 """Bytes of a request or a response without its body; the protocol has limits of its own within it."""
 CLOSE_SECONDS: Final = 2.0
 """How long the other side may take to confirm a close before the socket is cut."""
-INBOX_CHARACTERS: Final = 64 * 1024
-"""What is read ahead of who takes the texts; beyond that the peer has to wait."""
 QUIET: Final = logging.Logger("websockets", logging.INFO)  # noqa: LOG001 - in no tree, see below
 """Nobody can set it to DEBUG, at which the protocol logs its headers, credentials included."""
 _HEAD_END: Final = b"\r\n\r\n"
@@ -63,11 +61,8 @@ class WebSocket(asyncio.Protocol):
         self._framed = False  # and ours is sent: what comes are frames
         self._over = False  # and this: nothing that comes matters any more
         self._message: bytearray | None = None  # a fragmented text, as far as it has come
-        self._inbox: deque[str] = deque()
-        self._waiting = 0  # characters in it
+        self._inbox = Inbox(self._read_on)
         self._reading = True
-        self._taker: asyncio.Future[None] | None = None
-        self._at_once: Callable[[str], bool] | None = None  # the taker's, while it waits
         self._full: asyncio.Future[None] | None = None
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
         self._cut: asyncio.TimerHandle | None = None
@@ -87,30 +82,12 @@ class WebSocket(asyncio.Protocol):
         return closed
 
     async def text(self, at_once: Callable[[str], bool] | None = None) -> str | None:
-        """Return the next message, None once the connection has ended; for one taker at a time.
-
-        While the taker waits, messages go to `at_once`, and those for which that is True are dealt with, and
-        not returned: waking a task costs more than most messages do. Whoever is cancelled while it waits has
-        taken nothing.
-        """
-        while not self._inbox:
-            if self.lost.done():
-                return None
-            if not self._reading:
-                self._reading = True
-                self.transport.resume_reading()
-            self._taker, self._at_once = asyncio.get_running_loop().create_future(), at_once
-            try:
-                await self._taker
-            finally:
-                self._at_once = None
-        text = self._inbox.popleft()
-        self._waiting -= len(text)
-        return text
+        """Return the next message, None once the connection has ended; see `Inbox.take`."""
+        return await self._inbox.take(at_once)
 
     async def texts(self, at_once: Callable[[str], bool] | None = None) -> AsyncIterator[str]:
-        """Yield messages in order, to one taker, until the connection has ended; `at_once`: see `text`."""
-        while (text := await self.text(at_once)) is not None:
+        """Yield messages in order, to one taker, until the connection has ended; see `Inbox.take`."""
+        while (text := await self._inbox.take(at_once)) is not None:
             yield text
 
     @property
@@ -197,7 +174,7 @@ class WebSocket(asyncio.Protocol):
         self.lost.set_result(None)
         if not self.head.done():
             self.head.set_result(None)
-        self._wake()
+        self._inbox.end()
 
     def eof_received(self) -> None:
         self.protocol.receive_eof()
@@ -312,25 +289,12 @@ class WebSocket(asyncio.Protocol):
             self._over = True
             self.flush()
             return
-        if self._dealt_with(text):
-            return
-        self._inbox.append(text)
-        self._waiting += len(text)
-        if self._waiting > INBOX_CHARACTERS and self._reading:
+        self._inbox.put(text)
+        if self._inbox.full and self._reading:
             self._reading = False
             self.transport.pause_reading()
-        self._wake()
 
-    def _dealt_with(self, text: str) -> bool:
-        """Have the taker deal with a text while it waits; what that raises is raised where it waits."""
-        if self._at_once is None or self._taker is None or self._taker.done():
-            return False
-        try:
-            return self._at_once(text)
-        except Exception as error:  # noqa: BLE001 - it is the taker's
-            self._taker.set_exception(error)
-            return True
-
-    def _wake(self) -> None:
-        if self._taker is not None and not self._taker.done():
-            self._taker.set_result(None)
+    def _read_on(self) -> None:
+        if not self._reading:
+            self._reading = True
+            self.transport.resume_reading()

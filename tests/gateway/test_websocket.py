@@ -18,7 +18,8 @@ from websockets.uri import parse_uri
 from app.config_values import Bind
 from app.gateway.acp_transport import open_acp
 from app.gateway.address import Address
-from app.gateway.websocket import INBOX_CHARACTERS, LARGEST_FRAME, WebSocket
+from app.gateway.inbox import INBOX_CHARACTERS
+from app.gateway.websocket import LARGEST_FRAME, WebSocket
 from app.models import new_id
 from app.protocol.endpoints import parse_endpoint
 from tests.support.waiting import PATIENCE
