@@ -1,35 +1,42 @@
-// Shows times in the viewer's zone; UTC stays in the title, and stands alone where no script runs.
+// Shows times in the viewer's zone, and says which that is; UTC stays in the title, and stands alone where no script runs.
 (() => {
   "use strict";
-  const clock = new Intl.DateTimeFormat(undefined, {
-    hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23",
-  });
-  const short = new Intl.DateTimeFormat(undefined, {
-    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
-  });
+  const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  const clock = new Intl.DateTimeFormat(undefined, { ...TIME, fractionalSecondDigits: 3 });
+  const short = new Intl.DateTimeFormat(undefined, TIME);
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 
   const inZone = (element) => {
-    const at = new Date(element.dateTime);
+    const at = new Date(element.dateTime), now = new Date();
     if (Number.isNaN(at.getTime())) return;
     const time = (element.dataset.how === "clock" ? clock : short).format(at);
-    const today = at.toDateString() === new Date().toDateString();
-    element.textContent = today ? time : `${day.format(at)} ${time}`;
+    const date = at.getFullYear() === now.getFullYear() ? day : dayAndYear;
+    element.textContent = at.toDateString() === now.toDateString() ? time : `${date.format(at)} ${time}`;
   };
   const localise = (root) => {
     if (root.matches?.("time")) inZone(root);
     root.querySelectorAll?.("time").forEach(inZone);
   };
+  const nameZone = () => {
+    const named = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" });
+    const zone = named.resolvedOptions().timeZone;
+    const offset = named.formatToParts(new Date()).find((part) => part.type === "timeZoneName").value;
+    document.querySelectorAll("[data-zone]").forEach((place) => {
+      place.textContent = zone === "UTC" ? zone : `${zone.replaceAll("_", " ")}, ${offset.replace("GMT", "UTC")}`;
+    });
+  };
+  const closeMenus = (event) => {
+    document.querySelectorAll("details:is(.menu, .fold)[open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  };
   document.addEventListener("DOMContentLoaded", () => {
     localise(document);
+    nameZone();
     new MutationObserver((changes) => {
       for (const change of changes) change.addedNodes.forEach((node) => node.nodeType === 1 && localise(node));
     }).observe(document.body, { childList: true, subtree: true });
     document.addEventListener("click", closeMenus);
   });
-  const closeMenus = (event) => {
-    document.querySelectorAll("details.menu[open]").forEach((menu) => {
-      if (!menu.contains(event.target)) menu.open = false;
-    });
-  };
 })();

@@ -21,6 +21,7 @@ from app.web import (
     navigation,
     prompts,
     protocol_migrations,
+    search,
     sessions,
     users,
 )
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     protocol_migrations.bp,
     prompts.bp,
     sessions.bp,
+    search.bp,
     gateways.bp,
     audit.bp,
     users.bp,
@@ -51,6 +53,7 @@ def register(app: Flask) -> None:
     app.after_request(headers.add)
     filters.register(app)
     app.add_template_global(navigation.places)
+    app.add_template_global(navigation.menu)
     failures.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
