@@ -68,7 +68,7 @@ class Stage:
             **os.environ,
             "DATABASE_URL": self.database_url,
             "CONSOLE_SECRET_KEY": SECRET_KEY,
-            "CONSOLE_GATEWAY_BIND": f"127.0.0.1:{_free_port()}",
+            "CONSOLE_GATEWAY_BIND": f"127.0.0.1:{free_port()}",
             "CONSOLE_LOG_LEVEL": "ERROR",
             **variables,
         }
@@ -82,7 +82,7 @@ class Stage:
                 process.terminate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -79,7 +79,7 @@ def _start(children: Children, settings: Settings, stopping: threading.Event, *,
             [*flask, "gateway", "run"],
             f"http://{settings.gateway_bind.reached_from_here()}/healthz",
         ),
-        ("web", _gunicorn(settings), f"http://{settings.bind.reached_from_here()}/healthz"),
+        ("web", web_command(settings), f"http://{settings.bind.reached_from_here()}/healthz"),
     ]
     if demo:  # first, so that the gateway finds it where it was at the last run
         health = f"http://{settings.demo_bind.reached_from_here()}/plain/health"
@@ -92,7 +92,7 @@ def _start(children: Children, settings: Settings, stopping: threading.Event, *,
         children.wait_until(name, partial(_answers, url), stopping)
 
 
-def _gunicorn(settings: Settings) -> list[str]:
+def web_command(settings: Settings) -> list[str]:
     """Return the web server's command; gunicorn.conf.py, which it reads by itself, closes live sockets."""
     threads = settings.max_viewers + SPARE_THREADS
     return [
