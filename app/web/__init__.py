@@ -12,6 +12,7 @@ from app.web import (
     connection_actions,
     connections,
     containers,
+    explanations,
     failures,
     filters,
     gateways,
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     sessions.bp,
     gateways.bp,
     audit.bp,
+    explanations.bp,
     users.bp,
 )
 

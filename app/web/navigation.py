@@ -31,6 +31,7 @@ PLACES: Final = (
     Place("protocol_migrations.index", "Protocol migrations"),
     Place("gateways.index", "Gateways"),
     Place("audit.index", "Audit"),
+    Place("explanations.index", "Explanations"),
     Place("users.index", "Users", "manage"),
 )
 

@@ -46,6 +46,7 @@ ROUTES = {
     "connections.show": READERS,
     "connections.older_messages": READERS,
     "audit.index": READERS,
+    "explanations.index": READERS,
     "sessions.index": READERS,
     "sessions.show": READERS,
     "users.index": ADMINS,
