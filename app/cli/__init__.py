@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.cli.audit import audit
 from app.cli.configurations import configurations
 from app.cli.containers import containers
+from app.cli.explain import explain
 from app.cli.gateway import gateway
 from app.cli.gateways import gateways
 from app.cli.group import ConsoleGroup
@@ -44,7 +45,7 @@ demo = DemoGroup("demo", help="Run a fleet of containers to try the console with
 
 COMMANDS = (
     *(serve, gateway, gateways, demo, containers, configurations, protocol_migrations),
-    *(prompts, tokens, users, audit),
+    *(prompts, tokens, users, audit, explain),
 )
 
 

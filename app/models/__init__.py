@@ -12,6 +12,7 @@ from app.models.connection_action import ConnectionAction
 from app.models.container import Container
 from app.models.container_session import ContainerSession
 from app.models.gateway import ContainerLease, Gateway
+from app.models.incident import Incident, IncidentNote
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
 
 __all__ = [
@@ -28,6 +29,8 @@ __all__ = [
     "ContainerLease",
     "ContainerSession",
     "Gateway",
+    "Incident",
+    "IncidentNote",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",

@@ -41,6 +41,12 @@ class AcpMessage(Base):
             "id",
             postgresql_where=text("direction = 'inbound' AND rpc_kind = 'request'"),
         ),
+        # Few, too: the list of the fleet's sessions is read by it.
+        Index(
+            "ix_acp_message_prompt",
+            "id",
+            postgresql_where=text("method = 'session/prompt' AND rpc_kind = 'request'"),
+        ),
         Index("ix_acp_message_reply_to", "reply_to", postgresql_where=text("reply_to IS NOT NULL")),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from app.models import AuditEvent, CallerToken, Container, User
+from app.models import AuditEvent, CallerToken, Container, Incident, User
 
 if TYPE_CHECKING:
     import uuid
@@ -54,6 +54,7 @@ def names(session: Session, events: Sequence[AuditEvent]) -> Mapping[uuid.UUID, 
         (Container.id, Container.name),
         (User.id, User.email),
         (CallerToken.id, CallerToken.name),
+        (Incident.id, Incident.title),
     ):
         known |= {
             row[0]: row[1] for row in session.execute(select(identity, name).where(identity.in_(about)))

@@ -12,6 +12,7 @@ from app.web import (
     connection_actions,
     connections,
     containers,
+    explanations,
     failures,
     filters,
     gateways,
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     search.bp,
     gateways.bp,
     audit.bp,
+    explanations.bp,
     users.bp,
 )
 

@@ -12,6 +12,7 @@ from app.live.fragments import fragment
 from app.protocol.conversation import read
 from app.protocol.endings import CLOSE_CODES
 from app.protocol.states import ConnectionStatus, Direction, MessageType, Protocol
+from app.web import explained
 from app.web.payload_tree import tree
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(lasted)
     app.add_template_filter(share)
     app.add_template_filter(close_code)
+    app.add_template_filter(explained.failure, "explained")
+    app.add_template_filter(explained.record, "explained_record")
     app.add_template_global(fragment)
     app.add_template_global(may)
     app.jinja_env.globals.update(

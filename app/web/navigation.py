@@ -45,6 +45,7 @@ PLACES: Final = (
     Place("messages.index", "Messages"),
     Place("protocol_migrations.index", "Protocol migrations", group="Change"),
     Place("audit.index", "Audit", group="Look back"),
+    Place("explanations.index", "Explanations", group="Look back"),
     Place("gateways.index", "Gateways", group="Console"),
     Place("users.index", "Users", "manage", group="Console"),
 )

@@ -47,6 +47,7 @@ ROUTES = {
     "connections.older_messages": READERS,
     "audit.index": READERS,
     "search.index": READERS,
+    "explanations.index": READERS,
     "sessions.index": READERS,
     "sessions.show": READERS,
     "users.index": ADMINS,
