@@ -90,7 +90,9 @@ class Load(NamedTuple):
 @contextmanager
 def scene(prepared: Stage, viewers: int) -> Iterator[Scene]:
     """Run a web process on a database with one connected container."""
-    values = ContainerValues(name="watched", endpoint_url="http://127.0.0.1:9", supported_protocols=tuple(Protocol))
+    values = ContainerValues(
+        name="watched", endpoint_url="http://127.0.0.1:9", supported_protocols=tuple(Protocol)
+    )
     container_id = prepared.register(values)
     with prepared.session() as session:
         row = connections.open_row(session, container_id, Protocol.ACP, "1.0.0")

@@ -106,11 +106,11 @@ class Connector:
     async def lose(self, link: Link) -> str:
         """Tell the callers that the link is lost and move its row to error; return the reason."""
         self._unwatch()
-        reason = link.lost.result().reason
-        self.channel.offline(f"the connection to the container was lost: {reason}")
-        await link.close(reason)
-        await self.ledger.fail(link.book, link.protocol, reason)
-        return reason
+        ended = link.lost.result()
+        self.channel.offline(f"the connection to the container was lost: {ended.reason}")
+        await link.close(ended.reason)
+        await self.ledger.fail(link.book, link.protocol, ended)
+        return ended.reason
 
     async def end(self, reason: str) -> None:
         """End the connection from our side; another may be opened at once."""

@@ -10,12 +10,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from app.gateway.rows import Book
 from app.models import AcpConnection
+from app.protocol.endings import Ending
 from app.protocol.handshake import LEGACY_VERSION
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connections as stored
 from app.queries import messages
 from app.services import connections, leases
-from app.services.connections import Move
+from app.services.connections import Closed, Move
 
 if TYPE_CHECKING:
     import uuid
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from app.gateway.batch import Lease
     from app.gateway.context import Context
     from app.gateway.snapshot import Snapshot
+    from app.gateway.transport import Ended
     from app.models import AcpMessage
     from app.services.connections import Settled
 
@@ -120,7 +122,8 @@ class Ledger:
                 if row is not None
             ]
             if active is not None and active.status == ConnectionStatus.CONNECTED:
-                connections.move(session, active, ConnectionStatus.ERROR, reason)
+                gone = Closed(Ending.GATEWAY_GONE.by, Ending.GATEWAY_GONE.code)
+                connections.move(session, active, ConnectionStatus.ERROR, reason, gone)
             return found
 
         return [
@@ -135,11 +138,15 @@ class Ledger:
             self._books[connection_id] = Book(self._lease, connection_id)
         return self._books[connection_id]
 
-    async def fail(self, book: Book, protocol: Protocol, reason: str) -> None:
+    async def fail(self, book: Book, protocol: Protocol, ended: Ended) -> None:
         """Move the connection of a book to `error`. Raises LeaseLost."""
-        if not await self._move(book, ConnectionStatus.ERROR, reason):
+        closed = Closed(ended.by, ended.code)
+        if not await self._move(book, ConnectionStatus.ERROR, ended.reason, closed=closed):
             await self.on_connection(
-                book, lambda session, row: connections.move(session, row, ConnectionStatus.ERROR, reason)
+                book,
+                lambda session, row: connections.move(
+                    session, row, ConnectionStatus.ERROR, ended.reason, closed
+                ),
             )
         self._failed = protocol, book
 
@@ -148,11 +155,16 @@ class Ledger:
         return await self._move(book, ConnectionStatus.CONNECTED, reason, settled)
 
     async def _move(
-        self, book: Book, target: ConnectionStatus, reason: str, settled: Settled | None = None
+        self,
+        book: Book,
+        target: ConnectionStatus,
+        reason: str,
+        settled: Settled | None = None,
+        closed: Closed | None = None,
     ) -> bool:
         """Move a status together with others'; False if it has to be done, or refused, alone."""
         lease = self._lease
-        move = Move(book.connection_id, lease.container_id, lease.epoch, target, reason, settled)
+        move = Move(book.connection_id, lease.container_id, lease.epoch, target, reason, settled, closed)
         with suppress(DataError, IntegrityError):
             return await self._context.moves.ask(move)
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.models.access import CallerToken, Role, User
+from app.models.access import CallerToken, LastLook, Role, User
 from app.models.acp_connection import AcpConnection, AcpConnectionSequence, AcpConnectionTransition
 from app.models.acp_connection_configuration import AcpConnectionConfiguration
 from app.models.acp_message import AcpMessage
@@ -31,6 +31,7 @@ __all__ = [
     "Gateway",
     "Incident",
     "IncidentNote",
+    "LastLook",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",

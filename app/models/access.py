@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from flask_security import AsaList, RoleMixin, UserMixin
@@ -44,6 +45,17 @@ class User(Base, UserMixin):
     fs_uniquifier: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[CreatedAt]
     roles: Mapped[list[Role]] = relationship(secondary=user_role)  # type: ignore[assignment]
+
+
+class LastLook(Base):
+    """Until when a person has seen what changed (ux.md: shift handover)."""
+
+    __tablename__ = "console_last_look"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("console_user.id", ondelete="CASCADE"), primary_key=True
+    )
+    at: Mapped[dt.datetime]
 
 
 class CallerToken(Base):

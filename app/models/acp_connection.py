@@ -6,11 +6,12 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import HOT_ROWS, Base, CreatedAt, Id, UpdatedAt, one_of
-from app.protocol.states import SEMVER, ConnectionStatus, Protocol
+from app.protocol.end_kinds import EndKind, of_reason
+from app.protocol.states import ENDS, SEMVER, ConnectionStatus, Protocol
 
 if TYPE_CHECKING:
     from app.models.container import Container
@@ -90,14 +91,33 @@ class AcpConnectionSequence(Base):
 
 
 class AcpConnectionTransition(Base):
-    """A change of a connection's status, with its reason and time (data model: Audit Trail)."""
+    """A change of a connection's status, with its reason and time (data model: Audit Trail).
+
+    `closed_by` (us, peer, network) and `close_code` are those of a connection that was lost.
+    """
 
     __tablename__ = "acp_connection_transition"
-    __table_args__ = (Index("ix_acp_connection_transition_connection_id", "connection_id", "id"),)
+    __table_args__ = (
+        CheckConstraint("closed_by IN ('us', 'peer', 'network')", name="closed_by_valid"),
+        Index("ix_acp_connection_transition_connection_id", "connection_id", "id"),
+        Index("ix_acp_connection_transition_container_id", "container_id", "at", "id"),
+        Index("ix_acp_connection_transition_at", "at", "id"),
+    )
 
     id: Mapped[Id]
     connection_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("acp_connection.id", ondelete="CASCADE"))
+    # A trigger fills it in, also for those who know nothing of it.
+    container_id: Mapped[uuid.UUID] = mapped_column(server_default=FetchedValue())
     from_status: Mapped[str]
     to_status: Mapped[str]
     reason: Mapped[str]
+    closed_by: Mapped[str | None]
+    close_code: Mapped[int | None]
     at: Mapped[CreatedAt]
+
+    @property
+    def end_kind(self) -> EndKind | None:
+        """Why the connection was lost or ended; None where it was not."""
+        if self.to_status not in ENDS:
+            return None
+        return of_reason(self.reason, self.closed_by, self.close_code)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Id, one_of
+from app.protocol.classify import PING_METHOD
 from app.protocol.states import Direction, MessageType
 
 
@@ -47,6 +48,16 @@ class AcpMessage(Base):
             "id",
             postgresql_where=text("method = 'session/prompt' AND rpc_kind = 'request'"),
         ),
+        # What callers ask of agents, health requests left out: the last of a connection are looked through.
+        Index(
+            "ix_acp_message_caller_request",
+            "connection_id",
+            "id",
+            postgresql_where=text(
+                f"direction = 'outbound' AND rpc_kind = 'request' AND method <> '{PING_METHOD}'"
+            ),
+        ),
+        Index("ix_acp_message_error", "id", postgresql_where=text("error")),
         Index("ix_acp_message_reply_to", "reply_to", postgresql_where=text("reply_to IS NOT NULL")),
     )
 

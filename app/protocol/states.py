@@ -106,6 +106,9 @@ CONNECTION_MOVES: Final[Mapping[ConnectionStatus, frozenset[ConnectionStatus]]] 
     ConnectionStatus.RECONNECTING: frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.DISCONNECTED}),
 }
 
+ENDS: Final = (ConnectionStatus.ERROR, ConnectionStatus.DISCONNECTED)
+"""What a connection is moved to when it is lost or ended."""
+
 # Every phase before the last two may fail; what has begun to switch fails by way of rolling back.
 MIGRATION_MOVES: Final[Mapping[MigrationPhase, frozenset[MigrationPhase]]] = {
     MigrationPhase.PENDING: frozenset({MigrationPhase.PREFLIGHT, MigrationPhase.FAILED}),

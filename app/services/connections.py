@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import Invalid
 from app.models import AcpConnection, AcpConnectionSequence, AcpConnectionTransition, new_id
+from app.protocol.endings import US
 from app.protocol.states import ConnectionStatus, check_connection_move, is_semver
 from app.queries import messages
 from app.services import doorbell
@@ -60,7 +61,8 @@ _MOVE_MANY = text("""
     WITH asked AS (
         SELECT * FROM jsonb_to_recordset(CAST(:asked AS jsonb)) AS asked (
             transition_id uuid, connection_id uuid, container_id uuid, epoch bigint, sources text[],
-            target text, reason text, version text, capabilities jsonb, facts jsonb, peer_id text)
+            target text, reason text, closed_by text, close_code integer,
+            version text, capabilities jsonb, facts jsonb, peer_id text)
     ), held AS MATERIALIZED (
         SELECT asked.* FROM asked JOIN container_lease l USING (container_id, epoch)
         WHERE l.gateway_id = :gateway ORDER BY container_id FOR SHARE OF l
@@ -82,10 +84,12 @@ _MOVE_MANY = text("""
                 SELECT FROM acp_connection o WHERE o.connection_id = m.peer_id AND o.id <> k.id
             ) THEN k.connection_id ELSE coalesce(m.peer_id, k.connection_id) END
         FROM locked m WHERE k.id = m.id AND m.source = ANY (m.sources)
-        RETURNING k.id, m.transition_id, m.source, m.target, m.reason
+        RETURNING k.id, m.transition_id, m.source, m.target, m.reason, m.closed_by, m.close_code
     )
-    INSERT INTO acp_connection_transition (id, connection_id, from_status, to_status, reason)
-    SELECT transition_id, id, source, target, reason FROM moved RETURNING connection_id
+    INSERT INTO acp_connection_transition
+        (id, connection_id, from_status, to_status, reason, closed_by, close_code)
+    SELECT transition_id, id, source, target, reason, closed_by, close_code FROM moved
+    RETURNING connection_id
 """)
 
 
@@ -105,8 +109,18 @@ class Settled(NamedTuple):
         return cls(negotiated.version, negotiated.capabilities, known, peer_id)
 
 
+class Closed(NamedTuple):
+    """Who closed a connection (us, peer, network), and with which close code; 0 for none."""
+
+    by: str
+    code: int
+
+
 class Move(NamedTuple):
-    """A connection's move to another status, under which lease; to `connected` with what was settled."""
+    """A connection's move to another status, under which lease.
+
+    To `connected` it comes with what was settled, to `error` with who closed the connection.
+    """
 
     connection_id: uuid.UUID
     container_id: uuid.UUID
@@ -114,6 +128,7 @@ class Move(NamedTuple):
     target: ConnectionStatus
     reason: str
     settled: Settled | None = None
+    closed: Closed | None = None
 
 
 class Vitals(NamedTuple):
@@ -228,8 +243,14 @@ def _lock(session: Session, connection: AcpConnection) -> ConnectionStatus:
     return ConnectionStatus(connection.status)
 
 
-def move(session: Session, connection: AcpConnection, target: ConnectionStatus, reason: str) -> None:
-    """Move a connection's status, with its transition.
+def move(
+    session: Session,
+    connection: AcpConnection,
+    target: ConnectionStatus,
+    reason: str,
+    closed: Closed | None = None,
+) -> None:
+    """Move a connection's status, with its transition; `closed` says who ended what was lost.
 
     Raises:
         IllegalMove: the data model does not list the move; nothing is changed.
@@ -245,7 +266,12 @@ def move(session: Session, connection: AcpConnection, target: ConnectionStatus, 
             connection.reconnect_count += 1
         session.add(
             AcpConnectionTransition(
-                connection_id=connection.id, from_status=current, to_status=target, reason=reason
+                connection_id=connection.id,
+                from_status=current,
+                to_status=target,
+                reason=reason,
+                closed_by=closed.by if closed else None,
+                close_code=closed.code if closed and closed.code else None,
             )
         )
         session.flush()
@@ -269,6 +295,8 @@ def move_many(session: Session, asked: Sequence[Move], gateway_id: uuid.UUID) ->
             "sources": RECOVERY[each.target],
             "target": each.target,
             "reason": each.reason,
+            "closed_by": each.closed.by if each.closed else None,
+            "close_code": each.closed.code or None if each.closed else None,
             **(each.settled._asdict() if each.settled else {}),
         }
         for each in asked
@@ -285,7 +313,7 @@ def end(session: Session, connection: AcpConnection, reason: str) -> None:
     Two may end a connection at once, for a cancelled supervisor's last write goes on in its thread.
     """
     if _lock(session, connection) is not ConnectionStatus.DISCONNECTED:
-        move(session, connection, ConnectionStatus.DISCONNECTED, reason)
+        move(session, connection, ConnectionStatus.DISCONNECTED, reason, Closed(US, 0))
 
 
 def note(session: Session, connection: AcpConnection, **facts: Any) -> None:

@@ -138,7 +138,11 @@ def test_states_changes_and_migrations_of_its_time(
         connection = connect(session, each)
         connections.move(session, connection, ConnectionStatus.CONNECTED, "the handshake succeeded")
         configurations.update(
-            session, each.configuration, ConfigurationValues(idle_timeout=9000, encryption_level="none"), TESTER, reason="slow"
+            session,
+            each.configuration,
+            ConfigurationValues(idle_timeout=9000, encryption_level="none"),
+            TESTER,
+            reason="slow",
         )
         protocol_migrations.request(session, each, "acp", reason="try", actor=TESTER)
     incident, _ = incidents.create(session, values(containers=("web-1",)), TESTER)

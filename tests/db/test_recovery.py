@@ -12,7 +12,7 @@ from app.protocol.handshake import Negotiated
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import containers as stored
 from app.services import connections, containers, leases, protocol_migrations
-from app.services.connections import Move, Settled
+from app.services.connections import Closed, Move, Settled
 from app.services.containers import ContainerValues
 from app.services.leases import Member
 from tests.support.store import TESTER
@@ -68,7 +68,9 @@ def test_a_loss_and_a_recovery_of_many(
     sessions: Sessions, rows: list[tuple[uuid.UUID, uuid.UUID, int]]
 ) -> None:
     settled = [Settled("2.0.0", {"n": n}, {"agent_info": AGENT}, f"peer-{n}") for n in range(3)]
-    assert all(_move(sessions, [Move(*each, ERROR, "reset") for each in rows]))
+    by = [Closed("network", 1006), Closed("us", 0), None]
+    lost = zip(rows, by, strict=True)
+    assert all(_move(sessions, [Move(*each, ERROR, "reset", closed=closed) for each, closed in lost]))
     with sessions.begin() as session:
         connections.dial_failed(session, session.get_one(AcpConnection, rows[0][0]), "refused")
     assert all(_move(sessions, [Move(*each, RECONNECTING, "trying") for each in rows]))
@@ -87,6 +89,8 @@ def test_a_loss_and_a_recovery_of_many(
                 ("error", "reconnecting", "trying"),
                 ("reconnecting", "connected", "back"),
             ]
+            closed = [(each.closed_by, each.close_code) for each in row.transitions[1:]]
+            assert closed == [(("network", 1006), ("us", None), (None, None))[number], *[(None, None)] * 2]
 
 
 def test_what_is_not_listed_not_held_or_not_awaited_is_left_out(

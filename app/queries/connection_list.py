@@ -1,0 +1,167 @@
+"""The list of all connections, also of those that have ended, by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import DateTime, case, func, select, true
+
+from app.models import AcpConnection, AcpConnectionTransition, Container
+from app.protocol.end_kinds import of_reason
+from app.protocol.states import ENDS, ConnectionStatus
+from app.queries.ends import ended_as
+from app.queries.past import TRANSPORT
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import uuid
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+    from app.protocol.end_kinds import EndKind
+
+OLDEST: Final = "oldest"
+"""The order that begins with the connection opened first; else it is the one opened last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFilter:
+    """What the list is narrowed to; what is empty narrows nothing.
+
+    `text` is words in the container's name. `since` and `until` bound when the state has changed; `kind` (a
+    word of `end_kinds`) and `by` (us, peer, network) say how it was lost or ended within these bounds.
+    """
+
+    text: str = ""
+    status: str = ""
+    protocol: str = ""
+    kind: str = ""
+    by: str = ""
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+
+class ConnectionRow(NamedTuple):
+    """A line of the list; `changed_at` is its last change, what follows `ended_at` its last loss or end."""
+
+    id: uuid.UUID
+    container_id: uuid.UUID
+    container: str
+    status: str
+    protocol: str
+    version: str
+    created_at: dt.datetime
+    latency_ms: float | None
+    silent_since: dt.datetime | None
+    error_count: int
+    reconnect_count: int
+    last_error: str | None
+    changed_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    reason: str | None
+    closed_by: str | None
+    close_code: int | None
+
+    @property
+    def end_kind(self) -> EndKind | None:
+        """How it was lost or ended last."""
+        return of_reason(self.reason, self.closed_by, self.close_code) if self.reason is not None else None
+
+
+class ConnectionPage(NamedTuple):
+    """Some rows, and the ids from which the pages before and after them start (None at the ends)."""
+
+    rows: list[ConnectionRow]
+    before: uuid.UUID | None
+    after: uuid.UUID | None
+
+
+def page(
+    session: Session,
+    narrowed: ConnectionFilter,
+    *,
+    order: str = "",
+    after: uuid.UUID | None = None,
+    before: uuid.UUID | None = None,
+    limit: int = 50,
+) -> ConnectionPage:
+    """Return one page in the order of opening, found by key, so that the last is as fast as the first."""
+    statement = _rows(narrowed)
+    rising = (order == OLDEST) == (before is None)
+    cursor = before or after
+    if cursor is not None:
+        statement = statement.where(AcpConnection.id > cursor if rising else AcpConnection.id < cursor)
+    statement = statement.order_by(AcpConnection.id.asc() if rising else AcpConnection.id.desc())
+    found = [ConnectionRow(*row) for row in session.execute(statement.limit(limit + 1))]
+    more, rows = len(found) > limit, found[:limit]
+    if before is not None:
+        rows.reverse()
+    has_before = more if before is not None else after is not None
+    has_after = more or before is not None
+    return ConnectionPage(
+        rows, rows[0].id if rows and has_before else None, rows[-1].id if rows and has_after else None
+    )
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Count connections by status, ended ones too."""
+    counted = select(AcpConnection.status, func.count()).group_by(AcpConnection.status)
+    return {row[0]: row[1] for row in session.execute(counted)}
+
+
+def _rows(narrowed: ConnectionFilter) -> Select[Any]:
+    changed = (
+        select(AcpConnectionTransition.at)
+        .where(AcpConnectionTransition.connection_id == AcpConnection.id)
+        .order_by(AcpConnectionTransition.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    end = (
+        select(AcpConnectionTransition)
+        .where(AcpConnectionTransition.connection_id == AcpConnection.id)
+        .where(AcpConnectionTransition.to_status.in_(ENDS))
+        .order_by(AcpConnectionTransition.id.desc())
+        .limit(1)
+        .correlate(AcpConnection)
+        .lateral("ended")
+    )
+    facts = AcpConnection.metadata_
+    silent = case(
+        (
+            AcpConnection.status == ConnectionStatus.CONNECTED,
+            facts["silent_since"].astext.cast(DateTime(timezone=True)),
+        )
+    )
+    statement = (
+        select(
+            AcpConnection.id,
+            AcpConnection.container_id,
+            Container.name,
+            AcpConnection.status,
+            TRANSPORT,
+            AcpConnection.version,
+            AcpConnection.created_at,
+            facts["latency_ms"].as_float(),
+            silent,
+            AcpConnection.error_count,
+            AcpConnection.reconnect_count,
+            facts["last_error"].astext,
+            changed,
+            end.c.at,
+            end.c.reason,
+            end.c.closed_by,
+            end.c.close_code,
+        )
+        .join(Container, Container.id == AcpConnection.container_id)
+        .outerjoin(end, true())
+    )
+    for word in narrowed.text.split():
+        statement = statement.where(Container.name.icontains(word, autoescape=True))
+    if narrowed.status:
+        statement = statement.where(AcpConnection.status == narrowed.status)
+    if narrowed.protocol:
+        statement = statement.where(narrowed.protocol == TRANSPORT)
+    return statement.where(*ended_as(narrowed.kind, narrowed.by, narrowed.since, narrowed.until))

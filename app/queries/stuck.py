@@ -1,0 +1,195 @@
+"""What is stuck in the fleet: requests without an answer, prompts that fell silent, agents, connections.
+
+Nothing here scans records: of each connected connection the last few requests are looked at by an index of
+their own, and answers are looked up by the request.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import (
+    UUID,
+    DateTime,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    text,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from app.models import AcpConnection, AcpConnectionTransition, AcpMessage, Container
+from app.models.base import first_id_at
+from app.protocol.classify import PING_METHOD
+from app.protocol.states import ConnectionStatus
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+    from sqlalchemy import Select, TextClause
+    from sqlalchemy.orm import Session
+
+REQUEST, PROMPT, PERMISSION, AGENT, CONNECTION = "request", "prompt", "permission", "agent", "connection"
+KINDS: Final = {
+    PERMISSION: "waits for a caller",
+    PROMPT: "prompt without an answer",
+    REQUEST: "request without an answer",
+    AGENT: "agent does not answer",
+    CONNECTION: "not connected",
+}
+"""Each kind of being stuck, in words; a prompt or permission is a request, too, but is counted as itself."""
+
+PROMPT_METHOD: Final = "session/prompt"
+PATIENCE_SECONDS: Final = 60
+"""A request that waits for less is not stuck; a connection may need as long to come back."""
+WINDOW: Final = dt.timedelta(days=1)
+"""Older requests are not looked for across the fleet; the connection's page still shows them."""
+NO_ID: Final = cast(null(), UUID)
+NO_TEXT: Final = cast(null(), Text)
+LAST: Final = 20
+"""How many of a connection's last requests are looked at."""
+MOST: Final = 500
+# As the indexes have it, word for word, so that the planner sees that they serve.
+AGENTS: Final = text("acp_message.direction = 'inbound' AND acp_message.rpc_kind = 'request'")
+CALLERS: Final = text(
+    "acp_message.direction = 'outbound' AND acp_message.rpc_kind = 'request'"
+    f" AND acp_message.method <> '{PING_METHOD}'"
+)
+UPDATES: Final = 500
+"""Of a connection's last records so many are looked through for a prompt's last sign of life."""
+
+
+class Stuck(NamedTuple):
+    """Something that is stuck: of which kind, where, since when; `what` is a method, a state or a reason."""
+
+    kind: str
+    container_id: uuid.UUID
+    container: str
+    connection_id: uuid.UUID
+    message_id: uuid.UUID | None
+    what: str
+    caller: str | None
+    since: dt.datetime
+    silent_since: dt.datetime | None = None
+    """Of a prompt: when its session was last heard of."""
+
+
+class StuckList(NamedTuple):
+    """The oldest of all that is stuck, how much there is of each kind, and whether there may be more."""
+
+    items: Sequence[Stuck]
+    counts: dict[str, int]
+    capped: bool
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+def find(session: Session, now: dt.datetime, *, kind: str = "", limit: int = 10) -> StuckList:
+    """Return what is stuck, the oldest first; with a kind only its items, but all counts."""
+    late = now - dt.timedelta(seconds=PATIENCE_SECONDS)
+    found = union_all(_agents(), _connections(late), *_requests(now, late)).subquery()
+    rows = session.execute(select(found).order_by(found.c.since).limit(MOST))
+    items = [Stuck(*row) for row in rows]
+    counts = {name: sum(each.kind == name for each in items) for name in KINDS}
+    chosen = [each for each in items if kind in {"", each.kind}][:limit]
+    return StuckList([_heard(session, each) for each in chosen], counts, len(items) >= MOST)
+
+
+def _heard(session: Session, item: Stuck) -> Stuck:
+    """Add to a prompt when its session was last heard of, if that is among the connection's last records."""
+    if item.kind != PROMPT or item.message_id is None:
+        return item
+    prompt = session.get_one(AcpMessage, item.message_id)
+    last = (
+        select(AcpMessage.acp_session_id, AcpMessage.timestamp, AcpMessage.id)
+        .where(AcpMessage.connection_id == item.connection_id, AcpMessage.id > item.message_id)
+        .order_by(AcpMessage.id.desc())
+        .limit(UPDATES)
+        .subquery()
+    )
+    heard = session.scalar(
+        select(func.max(last.c.timestamp)).where(last.c.acp_session_id == prompt.acp_session_id)
+    )
+    return item._replace(silent_since=heard)
+
+
+def _agents() -> Select[Any]:
+    """Select connections whose agent owes an answer to a health request, while its socket lives."""
+    since = AcpConnection.metadata_["silent_since"].astext
+    return _select(AGENT, literal(""), since.cast(DateTime(timezone=True))).where(
+        AcpConnection.status == ConnectionStatus.CONNECTED, since.is_not(None)
+    )
+
+
+def _connections(late: dt.datetime) -> Select[Any]:
+    """Select connections that were lost and are not back."""
+    last = (
+        select(AcpConnectionTransition.at, AcpConnectionTransition.reason)
+        .where(AcpConnectionTransition.connection_id == AcpConnection.id)
+        .where(AcpConnectionTransition.to_status == ConnectionStatus.ERROR)
+        .order_by(AcpConnectionTransition.id.desc())
+        .limit(1)
+        .correlate(AcpConnection)
+        .lateral("last")
+    )
+    what = AcpConnection.status + literal(": ") + last.c.reason
+    return (
+        _select(CONNECTION, what, last.c.at)
+        .join(last, true())
+        .where(AcpConnection.status.in_((ConnectionStatus.ERROR, ConnectionStatus.RECONNECTING)))
+        .where(last.c.at < late)
+    )
+
+
+def _requests(now: dt.datetime, late: dt.datetime) -> Sequence[Select[Any]]:
+    """Select the requests, of agents and of callers, that nobody has answered."""
+    bounds = (AcpMessage.id >= first_id_at(now - WINDOW), AcpMessage.id < first_id_at(late))
+
+    def unanswered(indexed: TextClause) -> tuple[Any, Any]:
+        last = (
+            select(AcpMessage)
+            .where(AcpMessage.connection_id == AcpConnection.id, indexed, *bounds)
+            .order_by(AcpMessage.id.desc())
+            .limit(LAST)
+        )
+        request = aliased(AcpMessage, last.correlate(AcpConnection).lateral())
+        answer = aliased(AcpMessage)
+        answered = select(answer.id).where(answer.reply_to == request.id).exists()
+        return request, and_(AcpConnection.status == ConnectionStatus.CONNECTED, ~answered)
+
+    def selected(kind: Any, request: Any, condition: Any) -> Select[Any]:
+        columns = (request.method, request.timestamp, request.id, request.caller)
+        return _select(kind, *columns).join(request, true()).where(condition)
+
+    permission, request = unanswered(AGENTS), unanswered(CALLERS)
+    prompt = case((request[0].method == PROMPT_METHOD, PROMPT), else_=REQUEST)
+    return selected(PERMISSION, *permission), selected(prompt, *request)
+
+
+def _select(kind: Any, what: Any, since: Any, message_id: Any = NO_ID, caller: Any = NO_TEXT) -> Select[Any]:
+    named = literal(kind) if isinstance(kind, str) else kind
+    return (
+        select(
+            named.label("kind"),
+            Container.id.label("container_id"),
+            Container.name.label("container"),
+            AcpConnection.id.label("connection_id"),
+            message_id.label("message_id"),
+            what.label("what"),
+            caller.label("caller"),
+            since.label("since"),
+        )
+        .select_from(AcpConnection)
+        .join(Container, Container.id == AcpConnection.container_id)
+    )
