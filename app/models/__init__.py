@@ -12,6 +12,7 @@ from app.models.connection_action import ConnectionAction
 from app.models.container import Container
 from app.models.container_session import ContainerSession
 from app.models.gateway import ContainerLease, Gateway
+from app.models.message_search import MessageSearchBlock, MessageSearchCursor, MessageSearchSlice
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
 
 __all__ = [
@@ -28,6 +29,9 @@ __all__ = [
     "ContainerLease",
     "ContainerSession",
     "Gateway",
+    "MessageSearchBlock",
+    "MessageSearchCursor",
+    "MessageSearchSlice",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",
