@@ -13,6 +13,7 @@ from app.models.container import Container
 from app.models.container_session import ContainerSession
 from app.models.gateway import ContainerLease, Gateway
 from app.models.incident import Incident, IncidentNote
+from app.models.message_search import MessageSearchBlock, MessageSearchCursor, MessageSearchSlice
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
 
 __all__ = [
@@ -32,6 +33,9 @@ __all__ = [
     "Incident",
     "IncidentNote",
     "LastLook",
+    "MessageSearchBlock",
+    "MessageSearchCursor",
+    "MessageSearchSlice",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import operator
 import re
 from itertools import groupby
@@ -14,7 +13,8 @@ from sqlalchemy.orm import aliased
 from app.models import AcpConnection, AcpMessage, Container
 from app.models.base import first_id_at
 from app.protocol.rpc import RpcKind
-from app.queries.message_filter import TEXT
+from app.queries.message_filter import SINCE, TEXT, UNTIL, moment
+from app.queries.message_grams import spellings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
     Condition = ColumnElement[bool]
 
-_TOGETHER: Final = frozenset({TEXT, "took", "size", "since", "until"})
+_TOGETHER: Final = frozenset({TEXT, "took", "size", *SINCE, *UNTIL})
 """Fields of which several terms can hold at once; of the others they are alternatives."""
+_QUOTED: Final = re.compile(r"([\\%_])")
+_QUOTE: Final = r"\\\1"
 _LIKE: Final = {"*": "%", "%": r"\%", "_": r"\_", "\\": r"\\"}
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _COMPARE: Final = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -53,13 +54,6 @@ def named(column: InstrumentedAttribute[Any], value: str) -> Condition:
     return column.like("".join(_LIKE.get(each, each) for each in value)).is_(True)
 
 
-def moment(value: str) -> dt.datetime:
-    """Return the time that `since:` or `until:` names."""
-    if value[-1] in _UNITS:
-        return dt.datetime.now(dt.UTC) - dt.timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
-    return dt.datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=dt.UTC)
-
-
 def _alternatives(term: Term) -> tuple[str, str]:
     return (term.field, str(term) if term.field in _TOGETHER else "")
 
@@ -69,9 +63,10 @@ def _condition(term: Term) -> Condition:
 
 
 def _text(value: str) -> Condition:
-    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", value) + "%"
-    texts = (cast(AcpMessage.payload, String), AcpMessage.error_message, AcpMessage.method)
-    return or_(*(text.ilike(pattern).is_(True) for text in texts))
+    plain, *as_json = [f"%{_QUOTED.sub(_QUOTE, each)}%" for each in spellings(value)]
+    payload = cast(AcpMessage.payload, String)
+    found = [each.ilike(plain).is_(True) for each in (payload, AcpMessage.error_message, AcpMessage.method)]
+    return or_(*found, *(payload.ilike(each).is_(True) for each in as_json))
 
 
 def _status(value: str) -> Condition:
@@ -112,6 +107,6 @@ _FIELDS: Final[Mapping[str, Callable[[str], Condition]]] = {
     "connection": lambda value: AcpMessage.connection_id == value,
     "took": lambda value: _compared(AcpMessage.processing_time, value),
     "size": lambda value: _compared(AcpMessage.size, value),
-    "since": lambda value: AcpMessage.id >= first_id_at(moment(value)),
-    "until": lambda value: AcpMessage.id < first_id_at(moment(value)),
+    **dict.fromkeys(SINCE, lambda value: AcpMessage.id >= first_id_at(moment(value))),
+    **dict.fromkeys(UNTIL, lambda value: AcpMessage.id < first_id_at(moment(value))),
 }

@@ -8,6 +8,7 @@ type:status` finds both.
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from dataclasses import dataclass
@@ -35,10 +36,15 @@ FIELDS: Final[Mapping[str, str]] = {
     "connection": "a connection's id",
     "took": "milliseconds, such as >500",
     "size": "bytes, such as >1024",
-    "since": "a time in UTC, such as 2026-11-24T10:00, or how long ago, such as 15m",
-    "until": "as since",
+    "after": "a time, such as 2026-11-24T10:00 (UTC unless it says +02:00), or how long ago, such as -15m",
+    "before": "as after",
+    "since": "the same as after",
+    "until": "the same as before",
 }
 """Each field with what its value may be, in words."""
+SINCE: Final = frozenset({"after", "since"})
+UNTIL: Final = frozenset({"before", "until"})
+"""Fields that bound the time, from below and from above."""
 STATUSES: Final = ("error", "ok", "unanswered", "undelivered")
 LONGEST: Final = 1000
 MOST_TERMS: Final = 20
@@ -54,11 +60,13 @@ _PATTERNS: Final = {
     "took": re.compile(r"(?:[<>]=?)?[0-9]{1,9}"),
     "size": re.compile(r"(?:[<>]=?)?[0-9]{1,9}"),
     "connection": re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),
-    "since": re.compile(
-        r"[0-9]{1,5}[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z?)?"
-    ),
 }
-_PATTERNS["until"] = _PATTERNS["since"]
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_AGO: Final = re.compile(r"-?([0-9]{1,5})([smhd])")
+_AT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
 _TOKEN: Final = re.compile(
     r"""(?P<minus>-)?(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<bare>[^\s"]\S*+))(?=\s|$)"""
 )
@@ -115,6 +123,21 @@ def parse(written: str) -> tuple[Term, ...]:
     return tuple(terms)
 
 
+def moment(written: str) -> dt.datetime:
+    """Read a time: ISO 8601, in UTC unless it says otherwise, or how long ago it is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    now = dt.datetime.now(dt.UTC)
+    if ago := _AGO.fullmatch(written):
+        return now - dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    if not _AT.fullmatch(written):
+        raise ValueError(written)
+    at = dt.datetime.fromisoformat(written)
+    return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+
+
 def write(terms: tuple[Term, ...]) -> str:
     """Write terms as a filter: what `parse` reads back."""
     return " ".join(map(str, terms))
@@ -138,8 +161,21 @@ def _check(field: str, value: str) -> None:
     words, pattern = _WORDS.get(field), _PATTERNS.get(field)
     if words is not None and value not in words:
         raise _invalid(f"cannot have {field}:{value}; it may be {', '.join(words)}")
-    if pattern is not None and not pattern.fullmatch(value):
-        raise _invalid(f"cannot have {field}:{value}; it takes {FIELDS[field]}")
+    fits = (pattern is None or pattern.fullmatch(value)) and (field not in SINCE | UNTIL or _is_time(value))
+    if not fits:
+        raise _invalid(f"cannot have {field}:{value}; it takes {_says(field)}")
+
+
+def _says(field: str) -> str:
+    return FIELDS["after"] if field in SINCE | UNTIL else FIELDS[field]
+
+
+def _is_time(value: str) -> bool:
+    try:
+        moment(value)
+    except (ValueError, OverflowError):  # OverflowError: before the year 1 once its zone is taken off
+        return False
+    return True
 
 
 def _invalid(problem: str) -> Invalid:

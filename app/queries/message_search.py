@@ -1,23 +1,28 @@
 """Messages that a filter finds, over the fleet or on the connections that it names, the newest first.
 
-However rare a match is, a page looks at no more than `WINDOW` records of the fleet, or of each connection: it
-then says how far it has looked, and goes on from there. So no search's time grows with the table.
+What a filter names literally (a text, a method, a session, an error) is looked up in the search index, and
+record by record only where that has not come to yet. However rare a match is, a page looks at no more than
+`WINDOW` records of the fleet, or of each connection: it then says how far it has looked, and goes on from
+there. So no search's time grows with the table.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import uuid
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import ARRAY, Uuid, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage, Container
-from app.models.base import first_id_at
-from app.queries.message_conditions import conditions, moment, named
+from app.models.base import first_id_at, moment_of
+from app.queries import message_grams, message_index
+from app.queries.message_conditions import conditions, named
+from app.queries.message_filter import SINCE, UNTIL, moment
 
 if TYPE_CHECKING:
-    import datetime as dt
-    import uuid
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
@@ -32,10 +37,21 @@ WINDOW: Final = 100_000
 """Records that a page looks at; searching the texts of so many takes about 0.3 s."""
 MOST_CONNECTIONS: Final = 100
 """Of a named container, so many of its latest connections are looked at; one lives through its reconnects."""
+BEGINNING: Final = uuid.UUID(int=0)
 _SCOPES: Final[Mapping[str, Callable[[str], ColumnElement[bool]]]] = {
     "container": lambda value: named(Container.name, value),
     "connection": lambda value: AcpConnection.id == value,
 }
+
+
+class _Scope(NamedTuple):
+    """What a page looks for and where: connections, and ids from `since` to below `ceiling` and `before`."""
+
+    terms: Sequence[Term]
+    within: Within
+    since: uuid.UUID | None
+    ceiling: uuid.UUID | None
+    before: uuid.UUID | None
 
 
 class Found(NamedTuple):
@@ -53,15 +69,60 @@ def page(
     session: Session, terms: Sequence[Term], *, before: uuid.UUID | None = None, limit: int = 50
 ) -> Found:
     """Return the latest matches, or the latest before a cursor."""
-    within = _within(session, terms)
-    floor = _floor(session, within, _ceiling(terms, before))
-    bounds = [] if before is None else [AcpMessage.id < before]
-    bounds += [] if floor is None else [AcpMessage.id >= floor.id]
-    matching = select(AcpMessage).where(*conditions(terms), *bounds)
-    records = session.scalars(_latest(matching, within, limit + 1)).all()
+    scope = _Scope(terms, _within(session, terms), _since(terms), _ceiling(terms, before), before)
+    codes = message_grams.needed(session, terms)
+    frontier = message_index.frontier(session, scope.within) if codes else None
+    if frontier is None:
+        return _look_through(session, scope, scope.since, limit)
+    least, found = max(frontier, scope.since or frontier), Found([], None, None)
+    if scope.ceiling is None or scope.ceiling > least:
+        found = _look_through(session, scope, least, limit)
+    if found.older is not None or least != frontier:
+        return found
+    indexed = _look_up(session, scope, codes, min(frontier, scope.ceiling or frontier), limit)
+    records = [*found.records, *indexed.records]
+    if len(records) > limit:
+        return Found(records[:limit], records[limit - 1].id, None)
+    return indexed._replace(records=records)
+
+
+def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limit: int) -> Found:
+    """Look at one record after the other, down to a least id, but at no more than `WINDOW`."""
+    floor = _floor(session, scope.within, scope.ceiling, least)
+    bounds = [] if scope.before is None else [AcpMessage.id < scope.before]
+    bounds += [AcpMessage.id >= each for each in (floor.id if floor else least,) if each is not None]
+    matching = select(AcpMessage).where(*conditions(scope.terms), *bounds)
+    records = session.scalars(_latest(matching, scope.within, limit + 1)).all()
     if len(records) > limit:
         return Found(records[:limit], records[limit - 1].id, None)
     return Found(records, floor.id if floor else None, floor.timestamp if floor else None)
+
+
+def _look_up(
+    session: Session, scope: _Scope, codes: AbstractSet[int], before: uuid.UUID, limit: int
+) -> Found:
+    """Look at the records of blocks that the index names, but at no more than `WINDOW`.
+
+    Blocks may overlap in time. A match is final once no other block can have a newer record.
+    """
+    records: Sequence[AcpMessage] = []
+    looked, rest = 0, None
+    since = scope.since or BEGINNING
+    matching = select(AcpMessage).where(*conditions(scope.terms), AcpMessage.id < before)
+    for blocks, rest in message_index.stretches(session, codes, scope.within, since, before):
+        looked += len(blocks) * message_index.BLOCK_RECORDS
+        found = [*records, *session.scalars(_among(matching, blocks, limit + 1))] if blocks else records
+        records = sorted(found, key=attrgetter("id"), reverse=True)[: limit + 1]
+        final = [each for each in records if rest is None or each.id > rest]
+        if len(final) > limit:
+            return Found(final[:limit], final[limit - 1].id, None)
+        if looked >= WINDOW:
+            break
+    if rest is None:
+        return Found(records, None, None)
+    # The next page begins with that record itself.
+    looked_to = dt.datetime.fromtimestamp(moment_of(rest), dt.UTC)
+    return Found([each for each in records if each.id > rest], uuid.UUID(int=rest.int + 1), looked_to)
 
 
 def after(
@@ -144,13 +205,31 @@ def _latest_of_each(
     return select(record).select_from(each).join(record, true()).order_by(record.id.desc()).limit(limit)
 
 
-def _floor(session: Session, within: Within, before: uuid.UUID | None) -> AcpMessage | None:
+def _among(matching: Select[AcpMessage], blocks: Sequence[int], limit: int) -> Select[AcpMessage]:
+    """Take the latest of the matches in some blocks."""
+    record = aliased(AcpMessage, message_index.records_of(blocks, matching))
+    return select(record).order_by(record.id.desc()).limit(limit)
+
+
+def _floor(
+    session: Session, within: Within, before: uuid.UUID | None, least: uuid.UUID | None = None
+) -> AcpMessage | None:
     """Find the record at which a page stops looking; None if there are fewer than `WINDOW`."""
-    records = select(AcpMessage) if before is None else select(AcpMessage).where(AcpMessage.id < before)
-    return session.scalar(_latest(records, within, 1, offset=WINDOW))
+    bounds = [] if before is None else [AcpMessage.id < before]
+    bounds += [] if least is None else [AcpMessage.id >= least]
+    return session.scalar(_latest(select(AcpMessage).where(*bounds), within, 1, offset=WINDOW))
+
+
+def _since(terms: Sequence[Term]) -> uuid.UUID | None:
+    """Return the least id that can match, where the filter names a time."""
+    return max((first_id_at(moment(term.value)) for term in terms if _names(term, SINCE)), default=None)
 
 
 def _ceiling(terms: Sequence[Term], before: uuid.UUID | None) -> uuid.UUID | None:
     """Return where a page begins to look: at its cursor, or at the time that the filter names."""
-    until = [first_id_at(moment(term.value)) for term in terms if term.field == "until" and not term.negated]
+    until = [first_id_at(moment(term.value)) for term in terms if _names(term, UNTIL)]
     return min([*until, *([before] if before else [])], default=None)
+
+
+def _names(term: Term, fields: Collection[str]) -> bool:
+    return term.field in fields and not term.negated

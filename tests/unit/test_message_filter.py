@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.queries.message_filter import FIELDS, TEXT, Term, parse, write
+from app.queries.message_filter import FIELDS, SINCE, TEXT, UNTIL, Term, moment, parse, write
 
 READ = [
     ("", ()),
@@ -23,6 +25,10 @@ READ = [
     ('id:"a b"', (Term("id", "a b"),)),
     ("took:>500 size:<=10", (Term("took", ">500"), Term("size", "<=10"))),
     ("since:15m until:2026-11-24T10:00", (Term("since", "15m"), Term("until", "2026-11-24T10:00"))),
+    (
+        "after:-15m before:2026-11-24T10:00:00.5+02:00",
+        (Term("after", "-15m"), Term("before", "2026-11-24T10:00:00.5+02:00")),
+    ),
     ("same same", (Term(TEXT, "same"),)),
     ("semi-colon", (Term(TEXT, "semi-colon"),)),
 ]
@@ -33,7 +39,9 @@ REFUSED = [
     ("type:evnt", "it may be connect, message, event"),
     ("dir:up", "it may be in, out"),
     ("took:long", "it takes milliseconds"),
-    ("since:yesterday", "it takes a time in UTC"),
+    ("since:yesterday", "it takes a time, such as 2026"),
+    ("before:2026-13-01", "it takes a time, such as 2026"),
+    ("after:0001-01-01T00:00+02:00", "it takes a time, such as 2026"),
     ("connection:web-1", "it takes a connection's id"),
     ('method:""', "nothing after method:"),
     ('""', "an empty text"),
@@ -64,6 +72,19 @@ def test_a_word_stands_for_what_is_stored() -> None:
     ]
 
 
+def test_times_are_in_utc_unless_they_say_otherwise() -> None:
+    written = ["2026-11-24", "2026-11-24T10:00", "2026-11-24T12:00+02:00", "2026-11-24T10:00:00.250Z"]
+    assert [f"{moment(each):%d %H:%M:%S.%f}" for each in written] == [
+        "24 00:00:00.000000",
+        "24 10:00:00.000000",
+        "24 10:00:00.000000",
+        "24 10:00:00.250000",
+    ]
+    ago = dt.datetime.now(dt.UTC) - moment("-15m")
+    assert dt.timedelta(minutes=14, seconds=59) < ago < dt.timedelta(minutes=15, seconds=1)
+    assert moment("2h") < moment("-1h")
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(written: str) -> None:
     try:
@@ -73,7 +94,7 @@ def test_any_text_is_read_or_refused(written: str) -> None:
     assert parse(write(terms)) == terms
 
 
-FREE = sorted(set(FIELDS) - {"dir", "type", "kind", "status", "took", "size", "connection", "since", "until"})
+FREE = sorted(set(FIELDS) - {"dir", "type", "kind", "status", "took", "size", "connection", *SINCE, *UNTIL})
 
 
 @given(
