@@ -64,7 +64,7 @@ async def _tell(
     channel = Channel(lease, recorder, Metrics(), tenure)
     working = [asyncio.create_task(each.run()) for each in (recorder, announcer)]
     try:
-        await _pace(channel, Book(connection_id), pace)
+        await _pace(channel, Book(lease, connection_id), pace)
         async with asyncio.timeout(30):
             await everything.wait()
         await asyncio.sleep(0.5)  # the last of it is announced after the announcer's pause
