@@ -224,7 +224,8 @@ def main() -> None:
             run(at, load, beside, stall=True)
             if there is not None:
                 theirs.append(frontail.run(there, load.viewers, load.rate, load.number))
-            print(f"    load {os.getloadavg()[0]:.1f}: p50 {calm.p50[-1]:.0f} ms, p99 {calm.p99[-1]:.0f} ms")
+            pairs = (f"p50 {each.p50[-1]:.0f} ms, p99 {each.p99[-1]:.0f} ms" for each in (calm, beside))
+            print(f"    load {os.getloadavg()[0]:.1f}: {'; beside a stalled one '.join(pairs)}")
     report(calm, beside)
     web, database = statistics.median(calm.web) * 100, statistics.median(calm.database) * 100
     print(line("the database's part of the CPU", database, "% of a core"))
