@@ -68,7 +68,8 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SECURITY_FRESHNESS": timedelta(minutes=-1),  # no route for asking the password again
         "SOCK_SERVER_OPTIONS": {
             "max_message_size": 64 * 1024,
-            "ping_interval": 15,
+            # A browser that does not answer a ping until the next is cut: within 10 s after it has stalled.
+            "ping_interval": 4,
             # A reading thread may sit out its ping interval after the socket's end; the process need not.
             "thread_class": partial(Thread, daemon=True),
         },

@@ -1,4 +1,4 @@
-"""frontail, the live log viewer that one would use instead: installed for the run, fed with the same messages.
+"""frontail, the live log viewer that one would use instead: installed for the run, fed with the same.
 
 It is npm's, with the versions that were current when this was written; where npm is not there, or cannot
 reach its registry, the comparison is left out and said so.
@@ -29,7 +29,7 @@ CLIENTS: Final = Path(__file__).with_name("frontail_clients.js")
 
 
 class Outcome(NamedTuple):
-    """Latencies from the writing of a line to its receipt in ms, and CPU seconds a second, `tail`'s included."""
+    """Latencies from a line's writing to its receipt in ms, and CPU seconds a second, `tail`'s included."""
 
     p50: float
     p99: float

@@ -1,4 +1,4 @@
-"""A process that records messages at a steady rate, as the gateway does: the same recorder, the same announcer."""
+"""A process that records messages at a steady rate, as the gateway does: its recorder, its announcer."""
 
 from __future__ import annotations
 

@@ -41,13 +41,14 @@ from bench.common import Limit, line, machine, percentile
 from bench.pages import PASSWORD, PERSON, sign_in
 from bench.stage import ACTOR, SECRET_KEY, free_port, stage
 from bench.telling import Pace, tell
-from bench.watching import Seen, Watch, watch
+from bench.watching import Watch, watch
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Iterator
 
     from bench.stage import Stage
+    from bench.watching import Seen
 
 LEAD_SECONDS: Final = 1.0
 """Between the last viewer's arrival and the first message: the writer takes its lease."""
@@ -57,7 +58,7 @@ SPAWN: Final = multiprocessing.get_context("spawn")
 
 @dataclass
 class Outcome:
-    """What runs of one kind have shown: latencies in ms, CPU seconds, seconds until the stalled one was cut."""
+    """What runs of one kind have shown: latencies in ms, CPU seconds a second, seconds until a cut."""
 
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
@@ -223,7 +224,8 @@ def main() -> None:
             run(at, load, beside, stall=True)
             if there is not None:
                 theirs.append(frontail.run(there, load.viewers, load.rate, load.number))
-            print(f"    load {os.getloadavg()[0]:.1f}: p50 {calm.p50[-1]:.0f} ms, p99 {calm.p99[-1]:.0f} ms")
+            pairs = (f"p50 {each.p50[-1]:.0f} ms, p99 {each.p99[-1]:.0f} ms" for each in (calm, beside))
+            print(f"    load {os.getloadavg()[0]:.1f}: {'; beside a stalled one '.join(pairs)}")
     report(calm, beside)
     web, database = statistics.median(calm.web) * 100, statistics.median(calm.database) * 100
     print(line("the database's part of the CPU", database, "% of a core"))

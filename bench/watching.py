@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import picows
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROW: Final = re.compile(rb'<li [^>]*id="message-([0-9a-f-]{36})"')
-ESTABLISHED: Final = 1  # TCP_INFO's first byte (Linux, netinet/tcp.h)
+ESTABLISHED: Final = "01"  # in /proc/net/tcp
 POLL_SECONDS: Final = 0.05
 
 
@@ -46,7 +47,7 @@ class Watch(NamedTuple):
 class Seen(NamedTuple):
     """What viewers got: arrivals of some rows (ids, when in monotonic ns) in every viewer's own order.
 
-    `stalled` is after how many seconds one that reads nothing was cut, None where there was none or it was not.
+    `stalled` is after how many seconds one that reads nothing was cut; None if none was.
     """
 
     arrivals: list[list[tuple[int, int]]]
@@ -154,10 +155,23 @@ def stalled_socket(wanted: Watch) -> socket.socket:
 
 
 async def _until_cut(stalled: socket.socket, most: float = 60) -> float | None:
-    """Return after how many seconds the other side has ended the connection; None if it has not."""
+    """Return after how many seconds the other side has ended the connection; None if it has not.
+
+    It is looked up there: what it sends last waits behind what is not read, and is never seen here.
+    """
     began = time.monotonic()
     while time.monotonic() - began < most:
-        if stalled.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != ESTABLISHED:
+        if not established(stalled):
             return time.monotonic() - began
         await asyncio.sleep(POLL_SECONDS)
     return None
+
+
+def established(ours: socket.socket) -> bool:
+    """Tell whether the other end of a connection on this machine still has it open."""
+    ends = [f":{address[1]:04X}" for address in (ours.getpeername(), ours.getsockname())]
+    lines = (line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(
+        state == ESTABLISHED and local.endswith(ends[0]) and remote.endswith(ends[1])
+        for local, remote, state in lines
+    )

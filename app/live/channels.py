@@ -5,6 +5,7 @@ The hub's thread calls `refresh`, a viewer's thread `missed`; both within an app
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -54,9 +55,9 @@ class Channel(ABC):
     def stale(self) -> bool:
         return self._stale
 
-    def due(self) -> bool:
-        """Tell whether it may be read anew now."""
-        return self.stale and time.monotonic() >= self._due
+    def due_in(self) -> float:
+        """Return in how many seconds it is to be read anew; infinite while nothing in it is stale."""
+        return max(0.0, self._due - time.monotonic()) if self.stale else math.inf
 
     def refresh(self) -> list[News]:
         """Read what is stale and return what is new in it."""
@@ -106,7 +107,7 @@ class Gateways(Channel):
 
     @property
     def stale(self) -> bool:
-        return time.monotonic() >= self._due
+        return True
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
         self._stale = True  # again, by the time that this is due

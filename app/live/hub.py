@@ -1,7 +1,8 @@
 """The hub: what a process's viewers look at, read and rendered once for all of them.
 
-One thread listens (see `listener`), one reads and renders. A topic is read at most once a tick, however many
-bells have rung for it, and nobody waits for a viewer's socket: a queue takes what is for it.
+One thread listens (see `listener`), one reads, renders and writes. A topic is read when a bell has rung for
+it, but not more often than it says (`Channel.every`), and nobody waits for a viewer's socket: a queue takes
+what it has no room for.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from app.live.viewer import BROKEN, GOING_AWAY, GONE, NOT_ALLOWED
 from app.queries import users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from flask import Flask
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS: Final = 0.1
 CHECK_SECONDS: Final = 2.0
 """How often it is asked whether each viewer still may look: a lost role closes its sockets within 5 s."""
 
@@ -128,21 +128,21 @@ class Hub:
     def _run(self) -> None:
         check_at = 0.0
         while not self._stopping.is_set():
-            if not any(channel.stale for channel in self._open()):
-                self._wake.wait(CHECK_SECONDS)
+            due_in = min((channel.due_in() for channel in self._open()), default=CHECK_SECONDS)
+            self._wake.wait(min(due_in, CHECK_SECONDS))
             self._wake.clear()
-            # A request's context, for templates make addresses; nobody's, for a fragment knows no viewer.
-            with self._app.test_request_context():
-                self._refresh()
-                if time.monotonic() >= check_at:
-                    check_at = time.monotonic() + CHECK_SECONDS
-                    self._check_permissions()
-            self._stopping.wait(TICK_SECONDS)
+            due = [channel for channel in self._open() if not channel.due_in()]
+            check = time.monotonic() >= check_at
+            if due or check:
+                # A request's context, for templates make addresses; nobody's, for a fragment knows no viewer.
+                with self._app.test_request_context():
+                    self._refresh(due)
+                    if check:
+                        self._check_permissions()
+                        check_at = time.monotonic() + CHECK_SECONDS
 
-    def _refresh(self) -> None:
-        for channel in self._open():
-            if not channel.due():
-                continue
+    def _refresh(self, due: Sequence[Channel]) -> None:
+        for channel in due:
             try:
                 for news in channel.refresh():
                     self._publish(channel, news)

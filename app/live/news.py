@@ -102,13 +102,17 @@ class Records:
     rows: Sequence[Line]
     whole: bool = False
     _all: str = field(init=False)
+    _first: Sequence[Line] = field(init=False)
 
     def __post_init__(self) -> None:
         # Joined once: nearly every viewer of a topic is at the same place and gets the same text.
         object.__setattr__(self, "_all", self._envelope(self.rows))
+        object.__setattr__(self, "_first", tuple({row.connection_id: row for row in self.rows}.values()))
 
     def text(self, place: Place) -> str | None:
-        lacking = [row for row in self.rows if place.lacks(row)]
+        # Who lacks the first record of each connection lacks them all, and is not asked about every one.
+        lacks_all = all(place.lacks(row) for row in self._first)
+        lacking = self.rows if lacks_all else [row for row in self.rows if place.lacks(row)]
         if not lacking:
             return None
         place.take(lacking)

@@ -29,7 +29,7 @@ class Search(Channel):
     connection: what one gateway commits late is not taken for something that has been seen.
     """
 
-    every = 0.25
+    every = 0.1
 
     def __init__(self, terms: Sequence[Term]) -> None:
         super().__init__()

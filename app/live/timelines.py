@@ -8,6 +8,7 @@ from app.extensions import db
 from app.live.channels import Channel
 from app.live.fragments import fragment
 from app.live.news import BEGINNING, Line, Records, Signal
+from app.protocol.frames import RpcKind
 from app.queries import connections, messages
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ KEPT_ROWS: Final = 500
 class Timeline(Channel):
     """A container or a connection: its facts, and its records as they are committed."""
 
+    every = 0.05
+
     def __init__(self, subject_id: uuid.UUID, container_id: uuid.UUID) -> None:
         super().__init__()
         self._subject_id = subject_id
@@ -36,7 +39,7 @@ class Timeline(Channel):
     _read_records: ClassVar[Callable[..., Sequence[AcpMessage]]]
     _fragments: ClassVar[Sequence[str]]
     _made_of_records: ClassVar[Sequence[str]]
-    """Fragments that may change with every record, too."""
+    """Fragments that may change with a record that asks or answers, too."""
     _noun: ClassVar[str]
 
     def _read(self, **bounds: Any) -> Sequence[AcpMessage]:
@@ -59,35 +62,43 @@ class Timeline(Channel):
         return self._stale or self._rung
 
     def refresh(self) -> list[News]:
-        facts = super().refresh()
+        news = super().refresh()
         if not self._rung:
-            return facts
+            return news
         self._rung = False
-        records = self._after(self._cursor)
-        if records.rows:
-            self._cursor = records.rows[0].id
-        return [*facts, *self._changed(self._subjects(self._made_of_records)), records]
+        found, whole = self._after(self._cursor)
+        if found:
+            self._cursor = found[0].id
+        if whole or any(map(_asks_or_answers, found)):
+            news += self._changed(self._subjects(self._made_of_records))
+        return [*news, _records(found, whole=whole)]
 
     def missed(self, place: Place, *, first: bool) -> list[News]:
         facts = super().missed(place, first=first)
         if not first:
             return facts
-        records = self._after(place.cursor)
-        return [*facts, Signal({"caught_up": len(records.rows), "whole": records.whole}), records]
+        found, whole = self._after(place.cursor)
+        return [*facts, Signal({"caught_up": len(found), "whole": whole}), _records(found, whole=whole)]
 
-    def _after(self, cursor: uuid.UUID) -> Records:
-        """Read what came after a cursor; all that a timeline keeps, where that is more."""
+    def _after(self, cursor: uuid.UUID) -> tuple[Sequence[AcpMessage], bool]:
+        """Read what came after a cursor; all that a timeline keeps, where that is more (then True)."""
         found = self._read(after=cursor, limit=KEPT_ROWS + 1)
         whole = len(found) > KEPT_ROWS
-        if whole:
-            found = self._read(limit=KEPT_ROWS)
-        return Records(lines("message_rows", found), whole)
+        return (self._read(limit=KEPT_ROWS) if whole else found), whole
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
         return self._subjects((*self._fragments, *self._made_of_records))
 
     def _subjects(self, names: Sequence[str]) -> Sequence[tuple[str, dict[str, Any]]]:
         return [(name, {f"{self._noun}_id": self._subject_id}) for name in names]
+
+
+def _asks_or_answers(record: AcpMessage) -> bool:
+    return record.rpc_kind == RpcKind.REQUEST or record.reply_to is not None
+
+
+def _records(found: Sequence[AcpMessage], *, whole: bool) -> Records:
+    return Records(lines("message_rows", found), whole)
 
 
 def lines(name: str, records: Sequence[AcpMessage]) -> Sequence[Line]:
