@@ -18,12 +18,14 @@ from app.web import (
     gateways,
     headers,
     health,
+    incidents,
     messages,
     navigation,
     prompts,
     protocol_migrations,
     search,
     sessions,
+    shared_incidents,
     users,
 )
 
@@ -44,6 +46,8 @@ BLUEPRINTS = (
     gateways.bp,
     audit.bp,
     explanations.bp,
+    incidents.bp,
+    shared_incidents.bp,
     users.bp,
 )
 

@@ -43,6 +43,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(close_code)
     app.add_template_filter(explained.failure, "explained")
     app.add_template_filter(explained.record, "explained_record")
+    app.add_template_filter(short)
     app.add_template_global(fragment)
     app.add_template_global(may)
     app.jinja_env.globals.update(
@@ -58,6 +59,11 @@ def may(permission: str) -> bool:
 def marked(text: str) -> Markup:
     """Escape a text and highlight what redaction has left in it, such as «token, 40 characters»."""
     return Markup(_MARKER.sub(r'<mark class="redacted">\g<0></mark>', str(escape(text))))  # noqa: S704 - escaped
+
+
+def short(person: str) -> str:
+    """Name a person without the rest of the address: an incident's link may be opened by anyone."""
+    return person.partition("@")[0]
 
 
 def size(count: int) -> str:

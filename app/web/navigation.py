@@ -44,6 +44,7 @@ PLACES: Final = (
     Place("containers.index", "Containers"),
     Place("messages.index", "Messages"),
     Place("protocol_migrations.index", "Protocol migrations", group="Change"),
+    Place("incidents.index", "Incidents", group="Look back"),
     Place("audit.index", "Audit", group="Look back"),
     Place("explanations.index", "Explanations", group="Look back"),
     Place("gateways.index", "Gateways", group="Console"),
