@@ -9,8 +9,8 @@ from sqlalchemy import String, cast, or_, select
 
 from app.errors import Invalid
 from app.models import Container
-from app.queries.message_conditions import moment, named
-from app.queries.message_filter import parse, write
+from app.queries.message_conditions import named
+from app.queries.message_filter import SINCE, UNTIL, moment, parse, write
 
 if TYPE_CHECKING:
     import uuid
@@ -48,7 +48,7 @@ def settle(
     names = [term.value for term in terms if _names(term)] + list(containers)
     found = _containers(session, names) if names else ()
     begins, ends = _times(terms, begins_at, ends_at)
-    rest = tuple(term for term in terms if not _names(term) and term.field not in {"since", "until"})
+    rest = tuple(term for term in terms if not _names(term) and term.field not in SINCE | UNTIL)
     return Scope(found, begins, ends, write(rest))
 
 
@@ -79,10 +79,10 @@ def _times(
 ) -> tuple[dt.datetime, dt.datetime]:
     """Narrow the time to what the filter says, too."""
     for term in terms:
-        if term.field in {"since", "until"} and term.negated:
+        if term.field in SINCE | UNTIL and term.negated:
             raise Invalid("filter", f"cannot have {term} here: write the other one without the minus")
-    begins = max([begins_at, *(moment(term.value) for term in terms if term.field == "since")])
-    ends = min([ends_at, *(moment(term.value) for term in terms if term.field == "until")])
+    begins = max([begins_at, *(moment(term.value) for term in terms if term.field in SINCE)])
+    ends = min([ends_at, *(moment(term.value) for term in terms if term.field in UNTIL)])
     if ends <= begins:
         raise Invalid("ends_at", "must be after the beginning")
     return begins.replace(microsecond=0), _whole(ends)

@@ -39,6 +39,9 @@ def register(app: Flask) -> None:
     app.add_template_filter(tree)
     app.add_template_filter(conversation)
     app.add_template_filter(lasted)
+    app.add_template_filter(begins)
+    app.add_template_filter(between)
+    app.add_template_filter(spanned)
     app.add_template_filter(share)
     app.add_template_filter(close_code)
     app.add_template_filter(explained.failure, "explained")
@@ -97,7 +100,25 @@ def conversation(found: Sequence[AcpMessage]) -> Sequence[Turn]:
 
 def lasted(span: Step | Turn) -> str:
     """Say how long a step or turn took, in a unit that fits."""
-    seconds = ((span.ended or span.started) - span.started).total_seconds()
+    return _spelled(((span.ended or span.started) - span.started).total_seconds())
+
+
+def begins(step: Step, turn: Turn) -> str:
+    """Say how long after its turn a step began."""
+    return _spelled((step.started - turn.started).total_seconds())
+
+
+def between(moments: tuple[dt.datetime, dt.datetime]) -> str:
+    """Say how long it was from one time to another."""
+    return _spelled((moments[1] - moments[0]).total_seconds())
+
+
+def spanned(turn: Turn) -> str:
+    """Say how long a turn's bars reach: to its end, or to the last sign of life."""
+    return _spelled((turn.last - turn.started).total_seconds())
+
+
+def _spelled(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < MINUTE else f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"

@@ -59,6 +59,8 @@ ROUTES = {
     "shared_incidents.show": EVERYBODY,
     "shared_incidents.message": EVERYBODY,
     "shared_incidents.export": EVERYBODY,
+    "fleet_sessions.index": READERS,
+    "live.sessions": READERS,
     "sessions.index": READERS,
     "sessions.show": READERS,
     "users.index": ADMINS,
