@@ -63,8 +63,11 @@ def guard() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # there is no such page, and Flask says so
     needs = needed(current_app, request.endpoint)
-    if needs == PUBLIC:
-        return None
+    return None if needs == PUBLIC else require(needs)
+
+
+def require(needs: str | None) -> ResponseReturnValue | None:
+    """Ask for a permission: None lets pass whoever has it; for a public view that decides by itself."""
     if not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined,no-any-return]
     if needs is None or not current_user.has_permission(needs):

@@ -12,6 +12,7 @@ from app.cli.explain import explain
 from app.cli.gateway import gateway
 from app.cli.gateways import gateways
 from app.cli.group import ConsoleGroup
+from app.cli.incidents import incidents
 from app.cli.prompts import prompts
 from app.cli.protocol_migrations import protocol_migrations
 from app.cli.serve import serve
@@ -45,7 +46,7 @@ demo = DemoGroup("demo", help="Run a fleet of containers to try the console with
 
 COMMANDS = (
     *(serve, gateway, gateways, demo, containers, configurations, protocol_migrations),
-    *(prompts, tokens, users, audit, explain),
+    *(prompts, tokens, users, audit, explain, incidents),
 )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.live.news import News, Place
     from app.live.viewer import Viewer
+    from app.queries.fleet_sessions import SessionFilter
 
 
 class Bell(NamedTuple):
@@ -134,15 +135,31 @@ class Conversation(Channel):
 
     every = 0.5
 
-    def __init__(self, container_id: uuid.UUID, session_id: str) -> None:
+    def __init__(self, container_id: uuid.UUID, session_id: str, view: str = "") -> None:
         super().__init__()
-        self._subject = {"container_id": container_id, "session_id": session_id}
+        self._subject = {"container_id": container_id, "session_id": session_id, "view": view}
 
     def hear(self, bell: Bell) -> None:
         self._stale = self._stale or bell.container_id == self._subject["container_id"]
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
         return [("conversation", self._subject)]
+
+
+class Sessions(Channel):
+    """The fleet's sessions by their latest prompts, as narrowed."""
+
+    every = 1.0  # any record may be a prompt, or end one
+
+    def __init__(self, narrowed: SessionFilter) -> None:
+        super().__init__()
+        self._narrowed = narrowed
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell.connection_id is not None
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("fleet_sessions", {"narrowed": self._narrowed})]
 
 
 class Containers(Channel):

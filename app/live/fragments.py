@@ -20,6 +20,7 @@ from app.queries import (
     connection_actions,
     connections,
     containers,
+    fleet_sessions,
     gateways,
     messages,
     protocol_migrations,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import AcpMessage
+    from app.queries.fleet_sessions import SessionFilter
 
 TIMELINE_ROWS: Final = 50
 """The records that a timeline shows at first, and loads at once when older ones are asked for."""
@@ -147,10 +149,16 @@ def _connection_transitions(session: Session, connection_id: uuid.UUID) -> Mappi
     return {"connection_id": connection_id, "transitions": found}
 
 
-def _conversation(session: Session, container_id: uuid.UUID, session_id: str) -> Mapping[str, Any]:
+def _conversation(
+    session: Session, container_id: uuid.UUID, session_id: str, view: str = ""
+) -> Mapping[str, Any]:
     container = containers.get(session, container_id)
     found = acp_sessions.records(session, container, session_id)
-    return {"container": container, "session_id": session_id, "found": found}
+    return {"container": container, "session_id": session_id, "found": found, "view": view}
+
+
+def _fleet_sessions(session: Session, narrowed: SessionFilter) -> Mapping[str, Any]:
+    return {"page": fleet_sessions.page(session, narrowed), "narrowed": narrowed}
 
 
 def _message_rows(_: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
@@ -192,6 +200,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "message_pair": Fragment("messages/_pair.html", _message_pair),
     "message_around": Fragment("messages/_around.html", _message_around),
     "conversation": Fragment("sessions/_conversation.html", _conversation),
+    "fleet_sessions": Fragment("sessions/_fleet.html", _fleet_sessions),
     "message_rows": Fragment("messages/_rows.html", _message_rows),
     "found_rows": Fragment("messages/_rows.html", _found_rows),
 }

@@ -10,12 +10,13 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.channels import Containers, Conversation, Gateways, Message, Migrations
+from app.live.channels import Containers, Conversation, Gateways, Message, Migrations, Sessions
 from app.live.hub import TooManyViewers
 from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
+from app.queries.fleet_sessions import SessionFilter
 from app.queries.message_filter import parse
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ def protocol_migrations(socket: Server) -> None:
     _watch(socket, "protocol-migrations", Migrations)
 
 
+@live("/sessions")
+def sessions(socket: Server) -> None:
+    narrowed = SessionFilter.read(request.args.get("container"), request.args.get("open"))
+    _watch(socket, ("sessions", narrowed), lambda: Sessions(narrowed))
+
+
 @live("/messages")
 def messages(socket: Server) -> None:
     try:
@@ -74,8 +81,9 @@ def container(socket: Server, container_id: uuid.UUID) -> None:
 
 @live("/containers/<uuid:container_id>/sessions/<path:session_id>")
 def session(socket: Server, container_id: uuid.UUID, session_id: str) -> None:
-    topic = ("session", container_id, session_id)
-    _watch(socket, topic, lambda: Conversation(container_id, session_id))
+    view = "waterfall" if request.args.get("view") == "waterfall" else ""
+    topic = ("session", container_id, session_id, view)
+    _watch(socket, topic, lambda: Conversation(container_id, session_id, view))
 
 
 @live("/connections/<uuid:connection_id>")

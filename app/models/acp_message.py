@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -13,6 +13,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import Base, Id, one_of
 from app.protocol.classify import PING_METHOD
 from app.protocol.states import Direction, MessageType
+
+_PROMPTS: Final = text("method = 'session/prompt' AND rpc_kind = 'request'")
 
 
 class AcpMessage(Base):
@@ -42,12 +44,9 @@ class AcpMessage(Base):
             "id",
             postgresql_where=text("direction = 'inbound' AND rpc_kind = 'request'"),
         ),
-        # Few, too: the list of the fleet's sessions is read by it.
-        Index(
-            "ix_acp_message_prompt",
-            "id",
-            postgresql_where=text("method = 'session/prompt' AND rpc_kind = 'request'"),
-        ),
+        # Few, too: the list of the fleet's sessions is read by them.
+        Index("ix_acp_message_prompt", "id", postgresql_where=_PROMPTS),
+        Index("ix_acp_message_prompt_session", "acp_session_id", "id", postgresql_where=_PROMPTS),
         # What callers ask of agents, health requests left out: the last of a connection are looked through.
         Index(
             "ix_acp_message_caller_request",

@@ -24,6 +24,7 @@ _SAID: Final[Mapping[str, str]] = {
     "agent_thought_chunk": "thought",
     "user_message_chunk": "user",
 }
+_ASKED: Final = frozenset({"permission", "request"})
 _TOOL: Final = frozenset({"tool_call", "tool_call_update"})
 _FINISHED: Final = frozenset({"completed", "failed", "cancelled"})
 LONGEST_TEXT: Final = 20_000
@@ -57,6 +58,17 @@ class Step:
     text: str = ""
     status: str = ""
     records: int = 1
+    seen: dt.datetime | None = None
+    """When anything was last heard of it, where that is not its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Where an open prompt hangs: in which words, since when, and in which step, None for between steps."""
+
+    words: str
+    since: dt.datetime
+    step: Step | None = None
 
 
 @dataclass(slots=True)
@@ -79,6 +91,24 @@ class Turn:
     def open(self) -> bool:
         """Whether the prompt still waits for its answer."""
         return self.prompt is not None and self.ended is None
+
+    @property
+    def hang(self) -> Hang | None:
+        """Where an open prompt stands now; None once it has been answered.
+
+        What the agent asked for comes first: it cannot go on without. Then the tool that has not finished.
+        """
+        if not self.open:
+            return None
+        going_on = [step for step in reversed(self.steps) if step.ended is None]
+        for step in going_on:
+            if step.kind in _ASKED:
+                return Hang(
+                    f"the agent waits for an answer to its {step.kind}: {step.title}", step.started, step
+                )
+        for step in going_on:
+            return Hang(f"the tool has not finished: {step.title}", step.seen or step.started, step)
+        return Hang("the agent has said nothing more", self.last)
 
 
 def read(records: Iterable[Record]) -> list[Turn]:
@@ -168,6 +198,7 @@ class _Reading:
         step.title = _word(update, "title") or step.title or key
         step.text = _word(update, "kind") or step.text
         step.status = _word(update, "status") or step.status
+        step.seen = record.timestamp
         step.ended = record.timestamp if step.status in _FINISHED else None
 
     def _ask(self, turn: Turn, record: Record) -> None:

@@ -88,7 +88,7 @@ def states(session: Session, incident: Incident) -> Sequence[State]:
         select(AcpConnectionTransition, AcpConnection.id, Container.name)
         .join(AcpConnection, AcpConnection.id == AcpConnectionTransition.connection_id)
         .join(Container)
-        .where(Container.id.in_(_ids(incident)))
+        .where(AcpConnectionTransition.container_id.in_(_ids(incident)))
         .where(AcpConnectionTransition.at.between(incident.begins_at, incident.ends_at))
         .order_by(AcpConnectionTransition.id.desc())
         .limit(MOST)

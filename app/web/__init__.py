@@ -15,15 +15,18 @@ from app.web import (
     explanations,
     failures,
     filters,
+    fleet_sessions,
     gateways,
     headers,
     health,
+    incidents,
     messages,
     navigation,
     prompts,
     protocol_migrations,
     search,
     sessions,
+    shared_incidents,
     users,
 )
 
@@ -40,10 +43,13 @@ BLUEPRINTS = (
     protocol_migrations.bp,
     prompts.bp,
     sessions.bp,
+    fleet_sessions.bp,
     search.bp,
     gateways.bp,
     audit.bp,
     explanations.bp,
+    incidents.bp,
+    shared_incidents.bp,
     users.bp,
 )
 

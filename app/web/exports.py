@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from app.models import AcpMessage
     from app.queries.message_filter import Term
+    from app.queries.message_search import Found
 
     Row = dict[str, Any]
 
@@ -38,8 +39,17 @@ def stream(form: str, terms: Sequence[Term], before: uuid.UUID | None) -> Iterat
     """Yield the file of what a filter finds: first the filter itself, then a record a line."""
     head, line = _FORMS[form]
     yield head({"filter": write(tuple(terms)), "exported_at": dt.datetime.now(dt.UTC)})
+    yield from records(
+        lambda at: message_search.page(db.session(), terms, before=at, limit=PAGE), line, before
+    )
+
+
+def records(
+    page: Callable[[uuid.UUID | None], Found], line: Callable[[Row], str], before: uuid.UUID | None = None
+) -> Iterator[str]:
+    """Yield the lines of one page after the other, until there is no older one."""
     while True:
-        found = message_search.page(db.session(), terms, before=before, limit=PAGE)
+        found = page(before)
         names = connections.container_names(db.session(), {each.connection_id for each in found.records})
         yield "".join(line(_row(each, names)) for each in found.records)
         db.session.rollback()
@@ -54,11 +64,11 @@ def _row(record: AcpMessage, names: Mapping[uuid.UUID, str]) -> Row:
 
 
 def _ndjson(row: Row) -> str:
-    return json.dumps(row, ensure_ascii=False, default=_plain) + "\n"
+    return json.dumps(row, ensure_ascii=False, default=plain) + "\n"
 
 
 def _csv_head(about: Row) -> str:
-    comment = ", ".join(f"{name}: {_plain(value)}" for name, value in about.items())
+    comment = ", ".join(f"{name}: {plain(value)}" for name, value in about.items())
     return _csv_line([f"# {comment}"]) + _csv_line(COLUMNS)
 
 
@@ -75,11 +85,12 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 def _cell(value: object) -> str:
     """Write a value so that no spreadsheet takes a stranger's text for a formula."""
-    text = "" if value is None else _plain(value)
+    text = "" if value is None else plain(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """Write what JSON has no form for."""
     return value.isoformat() if isinstance(value, dt.datetime) else str(value)
 
 

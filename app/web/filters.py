@@ -39,10 +39,14 @@ def register(app: Flask) -> None:
     app.add_template_filter(tree)
     app.add_template_filter(conversation)
     app.add_template_filter(lasted)
+    app.add_template_filter(begins)
+    app.add_template_filter(between)
+    app.add_template_filter(spanned)
     app.add_template_filter(share)
     app.add_template_filter(close_code)
     app.add_template_filter(explained.failure, "explained")
     app.add_template_filter(explained.record, "explained_record")
+    app.add_template_filter(short)
     app.add_template_global(fragment)
     app.add_template_global(may)
     app.jinja_env.globals.update(
@@ -58,6 +62,11 @@ def may(permission: str) -> bool:
 def marked(text: str) -> Markup:
     """Escape a text and highlight what redaction has left in it, such as «token, 40 characters»."""
     return Markup(_MARKER.sub(r'<mark class="redacted">\g<0></mark>', str(escape(text))))  # noqa: S704 - escaped
+
+
+def short(person: str) -> str:
+    """Name a person without the rest of the address: an incident's link may be opened by anyone."""
+    return person.partition("@")[0]
 
 
 def size(count: int) -> str:
@@ -91,7 +100,25 @@ def conversation(found: Sequence[AcpMessage]) -> Sequence[Turn]:
 
 def lasted(span: Step | Turn) -> str:
     """Say how long a step or turn took, in a unit that fits."""
-    seconds = ((span.ended or span.started) - span.started).total_seconds()
+    return _spelled(((span.ended or span.started) - span.started).total_seconds())
+
+
+def begins(step: Step, turn: Turn) -> str:
+    """Say how long after its turn a step began."""
+    return _spelled((step.started - turn.started).total_seconds())
+
+
+def between(moments: tuple[dt.datetime, dt.datetime]) -> str:
+    """Say how long it was from one time to another."""
+    return _spelled((moments[1] - moments[0]).total_seconds())
+
+
+def spanned(turn: Turn) -> str:
+    """Say how long a turn's bars reach: to its end, or to the last sign of life."""
+    return _spelled((turn.last - turn.started).total_seconds())
+
+
+def _spelled(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < MINUTE else f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"

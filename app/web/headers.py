@@ -21,7 +21,9 @@ def add(response: Response) -> Response:
     """Tell the browser what it may do with the answer, and caches that it is nobody else's."""
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers.setdefault(
+        "Referrer-Policy", "same-origin"
+    )  # a page with a secret in its address has none
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers["Strict-Transport-Security"] = f"max-age={A_YEAR}"

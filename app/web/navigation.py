@@ -43,7 +43,9 @@ GROUPS: Final = ("Watch", "Change", "Look back", "Console")
 PLACES: Final = (
     Place("containers.index", "Containers"),
     Place("messages.index", "Messages"),
+    Place("fleet_sessions.index", "Sessions"),
     Place("protocol_migrations.index", "Protocol migrations", group="Change"),
+    Place("incidents.index", "Incidents", group="Look back"),
     Place("audit.index", "Audit", group="Look back"),
     Place("explanations.index", "Explanations", group="Look back"),
     Place("gateways.index", "Gateways", group="Console"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from app.access import permission
 from app.errors import NotFound
@@ -37,5 +37,10 @@ def show(container_id: uuid.UUID, session_id: str) -> ResponseReturnValue:
     if not found.records and not found.older:
         raise NotFound(f"nothing is recorded of a session {session_id} of {container.name}")
     return render_template(
-        "sessions/show.html", container=container, session_id=session_id, before=before, found=found
+        "sessions/show.html",
+        container=container,
+        session_id=session_id,
+        before=before,
+        found=found,
+        view="waterfall" if request.args.get("view") == "waterfall" else "",
     )

@@ -1,4 +1,4 @@
-"""Incidents: what a link shows of some containers and some time, with notes; and an index of prompts."""
+"""Incidents: what a link shows of some containers and some time, with notes; and indexes of prompts."""
 
 from __future__ import annotations
 
@@ -57,9 +57,12 @@ CREATE INDEX ix_incident_note_incident_id ON incident_note (incident_id, id);
 
 CREATE INDEX ix_acp_message_prompt ON acp_message (id)
     WHERE method = 'session/prompt' AND rpc_kind = 'request';
+CREATE INDEX ix_acp_message_prompt_session ON acp_message (acp_session_id, id)
+    WHERE method = 'session/prompt' AND rpc_kind = 'request';
 """
 
 DOWN = """
+DROP INDEX ix_acp_message_prompt_session;
 DROP INDEX ix_acp_message_prompt;
 DROP TABLE incident_note;
 DROP TABLE incident_container;

@@ -23,6 +23,7 @@ from app.live.viewer import Viewer
 from app.models import new_id
 from app.models.access import user_role
 from app.queries import containers as stored
+from app.queries.fleet_sessions import SessionFilter
 from app.services import connection_actions, connections, containers, leases
 from app.services.leases import Load, Member
 from tests.web.conftest import TEST
@@ -144,6 +145,7 @@ def test_no_partial_brings_its_own_envelope(
         "message_rows": {"records": [record]},
         "found_rows": {"records": [record]},
         "conversation": of_container | {"session_id": "s"},
+        "fleet_sessions": {"narrowed": SessionFilter()},
         "message_pair": {"message_id": record.id},
         "message_around": {"message_id": record.id},
         "connection_state": of_connection,

@@ -111,6 +111,36 @@ def test_a_prompt_that_hangs_says_since_when() -> None:
     assert turn.last == BEGIN + dt.timedelta(seconds=3)
     (step,) = turn.steps
     assert (step.title, step.status, step.ended) == ("build", "in_progress", None)
+    assert turn.hang is not None
+    assert (turn.hang.words, turn.hang.step) == ("the tool has not finished: build", step)
+    assert turn.hang.since == BEGIN + dt.timedelta(seconds=3)
+
+
+def test_a_prompt_hangs_at_what_the_agent_asked_before_a_tool_and_before_silence() -> None:
+    tool = {"sessionUpdate": "tool_call", "toolCallId": "c", "title": "build", "status": "pending"}
+    frames = [prompt(1, "go"), ("inbound", 2.0, {"method": "session/update", "params": {"update": tool}})]
+    asked = {"toolCall": {"title": "run make"}}
+    frames.append(("inbound", 4.0, {"id": 9, "method": "session/request_permission", "params": asked}))
+    later = {"sessionUpdate": "tool_call_update", "toolCallId": "c"}
+    frames.append(("inbound", 6.0, {"method": "session/update", "params": {"update": later}}))
+    (turn,) = read(kept(frames))
+    assert turn.hang is not None
+    assert turn.hang.words == "the agent waits for an answer to its permission: run make"
+    assert turn.hang.since == BEGIN + dt.timedelta(seconds=4)
+    frames.append(("outbound", 7.0, {"id": 9, "result": {"outcome": {"optionId": "once"}}}))
+    (turn,) = read(kept(frames))
+    assert turn.hang is not None
+    assert turn.hang.words == "the tool has not finished: build"
+    assert turn.hang.since == BEGIN + dt.timedelta(seconds=6)
+    done = {"sessionUpdate": "tool_call_update", "toolCallId": "c", "status": "completed"}
+    frames.append(("inbound", 8.0, {"method": "session/update", "params": {"update": done}}))
+    (turn,) = read(kept(frames))
+    assert turn.hang is not None
+    assert (turn.hang.words, turn.hang.step) == ("the agent has said nothing more", None)
+    assert turn.hang.since == BEGIN + dt.timedelta(seconds=8)
+    frames.append(("inbound", 9.0, {"id": 1, "result": {"stopReason": "end_turn"}}))
+    (turn,) = read(kept(frames))
+    assert turn.hang is None
 
 
 def test_an_error_is_the_outcome_and_what_follows_stands_outside() -> None:
