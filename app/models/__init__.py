@@ -13,6 +13,7 @@ from app.models.container import Container
 from app.models.container_session import ContainerSession
 from app.models.gateway import ContainerLease, Gateway
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
+from app.models.rollup import FleetRollup, MessageRollup, RollupProgress
 
 __all__ = [
     "AcpConnection",
@@ -27,10 +28,13 @@ __all__ = [
     "Container",
     "ContainerLease",
     "ContainerSession",
+    "FleetRollup",
     "Gateway",
+    "MessageRollup",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",
+    "RollupProgress",
     "User",
     "new_id",
 ]
