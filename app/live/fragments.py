@@ -6,6 +6,7 @@ get the same bytes. A fragment knows nothing of its viewer: what depends on a ro
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -23,8 +24,10 @@ from app.queries import (
     gateways,
     messages,
     protocol_migrations,
+    statistics,
     waiting,
 )
+from app.queries.statistics import ALL, TOP
 from app.services.connection_actions import obstacles
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import AcpMessage
+    from app.queries.statistics_view import View
 
 TIMELINE_ROWS: Final = 50
 """The records that a timeline shows at first, and loads at once when older ones are asked for."""
@@ -153,6 +157,25 @@ def _conversation(session: Session, container_id: uuid.UUID, session_id: str) ->
     return {"container": container, "session_id": session_id, "found": found}
 
 
+def _statistics(session: Session, view: View) -> Mapping[str, Any]:
+    span = view.span(dt.datetime.now(dt.UTC))
+    found, shown = statistics.groups(session, view, span), ALL if view.whole else TOP
+    keys = [each.key[0] for each in found[:shown]] if view.by in {"container", "connection"} else []
+    twins = statistics.twins(session, view, span) if view.container else {}
+    return {
+        "view": view,
+        "span": span,
+        "totals": statistics.totals(session, view, span),
+        "points": statistics.points(session, view, span),
+        "rows": found[:shown],
+        "more": len(found) > shown,
+        "names": statistics.names(session, view, keys),
+        "twins": twins,
+        "twins_complete": any(len(pair) > 1 for pair in twins.values()),
+        "unmeasured": statistics.unmeasured(session, view),
+    }
+
+
 def _message_rows(_: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
     return {"records": records}
 
@@ -192,6 +215,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "message_pair": Fragment("messages/_pair.html", _message_pair),
     "message_around": Fragment("messages/_around.html", _message_around),
     "conversation": Fragment("sessions/_conversation.html", _conversation),
+    "statistics": Fragment("statistics/_figures.html", _statistics),
     "message_rows": Fragment("messages/_rows.html", _message_rows),
     "found_rows": Fragment("messages/_rows.html", _found_rows),
 }

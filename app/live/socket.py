@@ -10,13 +10,14 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.channels import Containers, Conversation, Gateways, Message, Migrations
+from app.live.channels import Containers, Conversation, Gateways, Message, Migrations, Statistics
 from app.live.hub import TooManyViewers
 from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
 from app.queries.message_filter import parse
+from app.queries.statistics_view import View
 
 if TYPE_CHECKING:
     import uuid
@@ -55,6 +56,16 @@ def gateways(socket: Server) -> None:
 @live("/protocol-migrations")
 def protocol_migrations(socket: Server) -> None:
     _watch(socket, "protocol-migrations", Migrations)
+
+
+@live("/statistics")
+def statistics(socket: Server) -> None:
+    try:
+        view = View.read(request.args)
+    except Invalid:
+        socket.close(*CONFUSED)
+        return
+    _watch(socket, ("statistics", view), lambda: Statistics(view))
 
 
 @live("/messages")

@@ -13,6 +13,7 @@ from app.web import (
     connections,
     containers,
     failures,
+    figures,
     filters,
     gateways,
     headers,
@@ -22,6 +23,7 @@ from app.web import (
     prompts,
     protocol_migrations,
     sessions,
+    statistics,
     users,
 )
 
@@ -38,6 +40,7 @@ BLUEPRINTS = (
     protocol_migrations.bp,
     prompts.bp,
     sessions.bp,
+    statistics.bp,
     gateways.bp,
     audit.bp,
     users.bp,
@@ -50,6 +53,7 @@ def register(app: Flask) -> None:
     app.before_request(assets.check)
     app.after_request(headers.add)
     filters.register(app)
+    figures.register(app)
     app.add_template_global(navigation.places)
     failures.register(app)
     for blueprint in BLUEPRINTS:
