@@ -16,6 +16,7 @@ from app.cli.incidents import incidents
 from app.cli.prompts import prompts
 from app.cli.protocol_migrations import protocol_migrations
 from app.cli.serve import serve
+from app.cli.statistics import statistics
 from app.cli.tokens import tokens
 from app.cli.users import users
 
@@ -46,7 +47,7 @@ demo = DemoGroup("demo", help="Run a fleet of containers to try the console with
 
 COMMANDS = (
     *(serve, gateway, gateways, demo, containers, configurations, protocol_migrations),
-    *(prompts, tokens, users, audit, explain, incidents),
+    *(prompts, tokens, users, audit, explain, incidents, statistics),
 )
 
 

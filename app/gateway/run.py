@@ -20,6 +20,7 @@ from app.gateway.listener import listen
 from app.gateway.metrics import Metrics
 from app.gateway.pulse import Pulse
 from app.gateway.recorder import Limits, Recorder
+from app.gateway.rollups import Rollups
 from app.gateway.search_index import SearchIndex
 from app.gateway.supervisors import Supervisors
 from app.gateway.tenure import Tenure
@@ -100,6 +101,7 @@ class Gateway:
                 workers.create_task(self.context.vitals.run()),
                 workers.create_task(self._pulse.measure()),
                 workers.create_task(SearchIndex(self._database, self.context.recorder).run()),
+                workers.create_task(Rollups(self._database).run()),
                 workers.create_task(listen(self._database, self._on_intent, self._holder.look, self._on_gap)),
                 workers.create_task(self._holder.hold(self._advertised(server))),
                 workers.create_task(self._holder.balance()),

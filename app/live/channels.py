@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.live.news import News, Place
     from app.live.viewer import Viewer
     from app.queries.fleet_sessions import SessionFilter
+    from app.queries.statistics_view import View
 
 
 class Bell(NamedTuple):
@@ -98,10 +99,8 @@ class Migrations(Channel):
         return [("migrations", {})]
 
 
-class Gateways(Channel):
-    """The gateways. No bell rings for a heartbeat: they are read again after a while."""
-
-    every = 2.0
+class Beating(Channel):
+    """What no bell rings for: it is read again after a while."""
 
     def hear(self, bell: Bell) -> None:
         """Nothing that a bell tells stands there."""
@@ -110,9 +109,31 @@ class Gateways(Channel):
     def stale(self) -> bool:
         return True
 
+    def refresh(self) -> list[News]:
+        self._stale = True  # whenever it is due
+        return super().refresh()
+
+
+class Gateways(Beating):
+    """The gateways, with their heartbeats."""
+
+    every = 2.0
+
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
-        self._stale = True  # again, by the time that this is due
         return [("gateways", {})]
+
+
+class Statistics(Beating):
+    """Figures over a range that goes on with time; the rollups are seconds behind themselves."""
+
+    every = 10.0
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self._view = view
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("statistics", {"view": self._view})]
 
 
 class Message(Channel):

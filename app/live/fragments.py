@@ -6,6 +6,7 @@ get the same bytes. A fragment knows nothing of its viewer: what depends on a ro
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -24,8 +25,10 @@ from app.queries import (
     gateways,
     messages,
     protocol_migrations,
+    statistics,
     waiting,
 )
+from app.queries.statistics import ALL, TOP
 from app.services.connection_actions import obstacles
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from app.models import AcpMessage
     from app.queries.fleet_sessions import SessionFilter
+    from app.queries.statistics_view import View
 
 TIMELINE_ROWS: Final = 50
 """The records that a timeline shows at first, and loads at once when older ones are asked for."""
@@ -161,6 +165,25 @@ def _fleet_sessions(session: Session, narrowed: SessionFilter) -> Mapping[str, A
     return {"page": fleet_sessions.page(session, narrowed), "narrowed": narrowed}
 
 
+def _statistics(session: Session, view: View) -> Mapping[str, Any]:
+    span = view.span(dt.datetime.now(dt.UTC))
+    found, shown = statistics.groups(session, view, span), ALL if view.whole else TOP
+    keys = [each.key[0] for each in found[:shown]] if view.by in {"container", "connection"} else []
+    twins = statistics.twins(session, view, span) if view.container else {}
+    return {
+        "view": view,
+        "span": span,
+        "totals": statistics.totals(session, view, span),
+        "points": statistics.points(session, view, span),
+        "rows": found[:shown],
+        "more": len(found) > shown,
+        "names": statistics.names(session, view, keys),
+        "twins": twins,
+        "twins_complete": any(len(pair) > 1 for pair in twins.values()),
+        "unmeasured": statistics.unmeasured(session, view),
+    }
+
+
 def _message_rows(_: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
     return {"records": records}
 
@@ -201,6 +224,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "message_around": Fragment("messages/_around.html", _message_around),
     "conversation": Fragment("sessions/_conversation.html", _conversation),
     "fleet_sessions": Fragment("sessions/_fleet.html", _fleet_sessions),
+    "statistics": Fragment("statistics/_figures.html", _statistics),
     "message_rows": Fragment("messages/_rows.html", _message_rows),
     "found_rows": Fragment("messages/_rows.html", _found_rows),
 }

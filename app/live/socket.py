@@ -10,7 +10,7 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.channels import Containers, Conversation, Gateways, Message, Migrations, Sessions
+from app.live.channels import Containers, Conversation, Gateways, Message, Migrations, Sessions, Statistics
 from app.live.hub import TooManyViewers
 from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
@@ -18,6 +18,7 @@ from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.message_filter import parse
+from app.queries.statistics_view import View
 
 if TYPE_CHECKING:
     import uuid
@@ -62,6 +63,16 @@ def protocol_migrations(socket: Server) -> None:
 def sessions(socket: Server) -> None:
     narrowed = SessionFilter.read(request.args.get("container"), request.args.get("open"))
     _watch(socket, ("sessions", narrowed), lambda: Sessions(narrowed))
+
+
+@live("/statistics")
+def statistics(socket: Server) -> None:
+    try:
+        view = View.read(request.args)
+    except Invalid:
+        socket.close(*CONFUSED)
+        return
+    _watch(socket, ("statistics", view), lambda: Statistics(view))
 
 
 @live("/messages")

@@ -15,6 +15,7 @@ from app.models.gateway import ContainerLease, Gateway
 from app.models.incident import Incident, IncidentNote
 from app.models.message_search import MessageSearchBlock, MessageSearchCursor, MessageSearchSlice
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
+from app.models.rollup import FleetRollup, MessageRollup, RollupProgress
 
 __all__ = [
     "AcpConnection",
@@ -29,6 +30,7 @@ __all__ = [
     "Container",
     "ContainerLease",
     "ContainerSession",
+    "FleetRollup",
     "Gateway",
     "Incident",
     "IncidentNote",
@@ -36,9 +38,11 @@ __all__ = [
     "MessageSearchBlock",
     "MessageSearchCursor",
     "MessageSearchSlice",
+    "MessageRollup",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",
+    "RollupProgress",
     "User",
     "new_id",
 ]

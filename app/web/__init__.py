@@ -14,6 +14,7 @@ from app.web import (
     containers,
     explanations,
     failures,
+    figures,
     filters,
     fleet_sessions,
     gateways,
@@ -27,6 +28,7 @@ from app.web import (
     search,
     sessions,
     shared_incidents,
+    statistics,
     users,
 )
 
@@ -45,6 +47,7 @@ BLUEPRINTS = (
     sessions.bp,
     fleet_sessions.bp,
     search.bp,
+    statistics.bp,
     gateways.bp,
     audit.bp,
     explanations.bp,
@@ -60,6 +63,7 @@ def register(app: Flask) -> None:
     app.before_request(assets.check)
     app.after_request(headers.add)
     filters.register(app)
+    figures.register(app)
     app.add_template_global(navigation.places)
     app.add_template_global(navigation.menu)
     failures.register(app)

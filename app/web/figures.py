@@ -1,0 +1,134 @@
+"""Statistics as a page shows them: plots over their range, and the messages behind each number."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import url_for
+
+from app.errors import Invalid
+from app.models.rollup import OTHER_METHODS
+from app.queries.message_filter import Term, parse, write
+from app.web.plots import Plot, Series, written
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from flask import Flask
+
+    from app.queries.spans import Span
+    from app.queries.statistics import Figures
+    from app.queries.statistics_view import View
+
+KIBI: Final = 1024
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+_MOMENT: Final = "%Y-%m-%dT%H:%M"
+
+
+def register(app: Flask) -> None:
+    app.add_template_filter(milliseconds)
+    app.add_template_filter(amount)
+    app.add_template_filter(percent)
+    app.add_template_filter(difference)
+    app.add_template_filter(plotted)
+    app.add_template_global(statistics_plots)
+    app.add_template_global(messages_behind)
+
+
+def statistics_plots(view: View, span: Span, points: Sequence[Figures]) -> Sequence[Plot]:
+    """Return the plots of messages a second, of errors and of processing times."""
+    found = {each.key[0]: each for each in points}
+    times = span.times
+    links = [messages_behind(view, span, at=at) for at in times]
+
+    def plot(name: str, title: str, unit: str, kind: Any, *series: Series) -> Plot:
+        return Plot(
+            identifier=name, title=title, unit=unit, kind=kind, times=times, series=series, links=links
+        )
+
+    rates, errors = [], []
+    for at in times:
+        figures, seconds = found.get(at), span.seconds(at)
+        rates.append((figures.messages if figures else 0) / seconds if seconds else None)
+        errors.append(float(figures.errors) if figures else 0.0)
+    quantiles = [
+        Series(name, [getattr(found[at], name) if at in found else None for at in times])
+        for name in ("p50", "p95", "p99")
+    ]
+    return (
+        plot("rate", "Messages", "a second", "area", Series("messages", rates)),
+        plot("errors", "Errors", f"in each {span.word}", "bars", Series("errors", errors)),
+        plot("latency", "Processing time", "ms", "lines", *quantiles),
+    )
+
+
+def messages_behind(
+    view: View,
+    span: Span,
+    key: str | None = None,
+    *,
+    errors: bool = False,
+    slower: float | None = None,
+    at: dt.datetime | None = None,
+) -> str | None:
+    """Return the address of the messages that a number counts; None where no filter can tell them.
+
+    `key` is the group's value (a container's name), `at` a step of the range. `slower` asks for those that
+    took as long.
+    """
+    narrowed = {
+        each: getattr(view, each) for each in ("container", "connection", "method", "type", "protocol")
+    }
+    if key is not None:
+        narrowed[view.by] = key
+    if key in {"", OTHER_METHODS} or narrowed.pop("protocol"):
+        return None
+    terms = [Term(field, value) for field, value in narrowed.items() if value]
+    terms += [Term("status", "error")] if errors else []
+    terms += [Term("took", f">={math.floor(slower)}")] if slower is not None else []
+    begin, end = (at, at + span.length) if at else (span.begin, span.end)
+    terms.append(Term("since", begin.strftime(_MOMENT)))
+    terms += [Term("until", end.strftime(_MOMENT))] if end <= span.now else []
+    try:
+        parse(write(tuple(terms)))
+    except Invalid:  # a stranger's method that no filter can hold
+        return None
+    return url_for("messages.index", filter=write(tuple(terms)))
+
+
+def milliseconds(value: float | None) -> str:
+    """Write a processing time in a unit that fits; a dash where there is none."""
+    if value is None:
+        return "–"
+    if value < 1000:  # noqa: PLR2004 - a second
+        return f"{value:.0f} ms"
+    seconds = value / 1000
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:,.0f} s"  # noqa: PLR2004 - three figures
+
+
+def amount(count: int) -> str:
+    """Write a number of bytes, however many."""
+    power = min(len(_UNITS) - 1, int(math.log(count, KIBI)) if count else 0)
+    return f"{count / KIBI**power:.3g} {_UNITS[power]}" if power else f"{count} B"
+
+
+def percent(part: float) -> str:
+    """Write a part of a whole; a part that is there is never written as 0 %."""
+    if 0 < part < 0.001:  # noqa: PLR2004 - a tenth of a percent
+        return "< 0.1 %"
+    return f"{part * 100:.1f} %" if part else "0 %"
+
+
+def difference(new: float | None, old: float | None) -> str:
+    """Write how much greater or smaller a value is than another; a dash where that says nothing."""
+    if new is None or not old:
+        return "–"
+    change = (new - old) / old * 100
+    return "±0 %" if abs(change) < 0.5 else f"{change:+,.0f} %".replace("-", "−")  # noqa: PLR2004, RUF001
+
+
+def plotted(value: float | None) -> str:
+    """Write a plot's value in its table."""
+    return "–" if value is None else written(value)

@@ -1,0 +1,55 @@
+"""The gateway keeps the rollups by itself, beside its traffic."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.gateway.database import Database
+from app.gateway.rollups import Rollups
+from app.services import rollups
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.support.callers import Call
+    from tests.support.demo import DemoFleet
+    from tests.support.store import Store
+
+COUNTED = "SELECT coalesce(sum(messages), 0) AS count FROM message_rollup WHERE step = 1"
+
+
+def test_what_is_exchanged_is_in_the_rollups(fleet: DemoFleet, store: Store, call: Call) -> None:
+    store.register("plain", fleet.endpoint("plain"))
+    call("plain")
+    prompts = "SELECT * FROM message_rollup WHERE method = 'initialize' AND bin > 0"
+    eventually(lambda: store.rows(prompts), bool)
+
+
+def test_a_backlog_is_worked_off_without_waiting_for_a_beat(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollups.add, "__defaults__", (10,))
+    monkeypatch.setattr(rollups, "STEP_ROWS", 10)
+    container_id = store.register("plain", "http://127.0.0.1:9")
+    store.rows(
+        "WITH k AS (INSERT INTO acp_connection (connection_id, container_id, status, version)"
+        " VALUES ('k', %s, 'disconnected', '1.0.0') RETURNING id),"
+        " s AS (INSERT INTO acp_connection_sequence SELECT id, 95 FROM k)"
+        " INSERT INTO acp_message (connection_id, direction, message_type, size, seq)"
+        " SELECT k.id, 'inbound', 'event', 1, n FROM k, generate_series(1, 95) n",
+        container_id,
+    )
+
+    async def work() -> None:
+        database = Database(database_url)
+        working = asyncio.create_task(Rollups(database, beat=3600).run())
+        await asyncio.to_thread(
+            eventually, lambda: store.rows(COUNTED)[0]["count"], lambda count: count == 95
+        )
+        working.cancel()
+        await asyncio.wait({working})
+        database.close()
+
+    asyncio.run(work())

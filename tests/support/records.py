@@ -1,0 +1,97 @@
+"""Records as the recorder leaves them, numbered without gaps, and what a plain query says of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, text
+
+from app.models import AcpConnectionSequence, AcpMessage, new_id
+from app.protocol.states import Protocol
+from app.services import connections
+
+if TYPE_CHECKING:
+    import uuid
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+MOMENT = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+
+
+def connect(session: Session, container_id: uuid.UUID, transport: Protocol = Protocol.ACP) -> uuid.UUID:
+    """Open a connection whose records are numbered, after ending the container's active one."""
+    row = connections.open_row(session, container_id, transport, "1.0.0")
+    connections.begin_sequence(session, row.id)
+    session.flush()
+    return row.id
+
+
+def record(session: Session, connection_id: uuid.UUID, rows: Sequence[dict[str, Any]]) -> list[uuid.UUID]:
+    """Store records with the connection's next numbers; return their ids."""
+    counter = session.execute(
+        select(AcpConnectionSequence).where(AcpConnectionSequence.connection_id == connection_id)
+    ).scalar_one()
+    plain = {
+        "connection_id": connection_id,
+        "direction": "inbound",
+        "message_type": "event",
+        "method": "session/update",
+        "size": 100,
+        "error": False,
+        "processing_time": None,
+    }
+    made = [
+        plain | {"id": new_id(), "timestamp": MOMENT, "seq": counter.last_seq + number} | row
+        for number, row in enumerate(rows, 1)
+    ]
+    if made:
+        session.execute(insert(AcpMessage), made)
+    counter.last_seq += len(made)
+    session.flush()
+    return [each["id"] for each in made]
+
+
+_PLAIN = text("""
+    SELECT m.connection_id, s.step, date_trunc(s.unit, m.timestamp, 'UTC') AS at, m.message_type, m.direction,
+        coalesce(m.method, ''), count(*), count(*) FILTER (WHERE m.error), sum(m.size),
+        count(m.processing_time)
+    FROM acp_message m
+    CROSS JOIN (VALUES (1, 'minute'), (60, 'hour'), (1440, 'day')) AS s (step, unit)
+    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+""")
+_ROLLED = text("""
+    SELECT connection_id, step, at, message_type, direction, method, sum(messages), sum(errors), sum(bytes),
+        coalesce(sum(messages) FILTER (WHERE bin > 0), 0)
+    FROM message_rollup GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+""")
+_FLEET = text("""
+    SELECT step, at, transport, message_type, direction, method, bin, messages, errors, bytes
+    FROM fleet_rollup ORDER BY 1, 2, 3, 4, 5, 6, 7
+""")
+_FLEET_OF_CONNECTIONS = text("""
+    SELECT step, at, k.metadata ->> 'transport', message_type, direction, method, bin,
+        sum(messages), sum(errors), sum(bytes)
+    FROM message_rollup r JOIN acp_connection k ON k.id = r.connection_id
+    GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
+""")
+
+
+def plain(session: Session) -> list[tuple[Any, ...]]:
+    """Count the records themselves: by connection, step, time, type, direction and method."""
+    return [tuple(row) for row in session.execute(_PLAIN)]
+
+
+def rolled(session: Session) -> list[tuple[Any, ...]]:
+    """Return the same from the rollups."""
+    return [tuple(row) for row in session.execute(_ROLLED)]
+
+
+def fleet(session: Session) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in session.execute(_FLEET)]
+
+
+def fleet_of_connections(session: Session) -> list[tuple[Any, ...]]:
+    """Return what the fleet's rollups must be while no container has been removed."""
+    return [tuple(row) for row in session.execute(_FLEET_OF_CONNECTIONS)]
