@@ -54,6 +54,10 @@ class Channel(ABC):
     def stale(self) -> bool:
         return self._stale
 
+    def _wait(self, seconds: float) -> None:
+        """Leave it alone for longer than usual."""
+        self._due = time.monotonic() + seconds
+
     def due(self) -> bool:
         """Tell whether it may be read anew now."""
         return self.stale and time.monotonic() >= self._due

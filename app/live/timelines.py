@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from flask import render_template, url_for
+
 from app.extensions import db
 from app.live.channels import Channel
 from app.live.fragments import fragment
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from app.models import AcpMessage
 
 KEPT_ROWS: Final = 500
-"""The rows that a timeline keeps in a page (ux.md: at most 500–1000); `live.js` trims to as many."""
+"""The rows that a timeline keeps in a page (ux.md: at most 500 to 1000); `timeline.js` trims to as many."""
+MOST_AT_ONCE: Final = 100
+SHOWN_OF_MORE: Final = 40
+"""Of more new records than the first, so many are shown; a row in the place of the others counts them."""
+FLOOD_SECONDS: Final = 0.5
+"""Between two readings while more comes than can be shown."""
 
 
 class Timeline(Channel):
@@ -34,6 +41,7 @@ class Timeline(Channel):
         self._cursor = newest[0].id if newest else BEGINNING
 
     _read_records: ClassVar[Callable[..., Sequence[AcpMessage]]]
+    _count_records: ClassVar[Callable[..., int]]
     _fragments: ClassVar[Sequence[str]]
     _made_of_records: ClassVar[Sequence[str]]
     """Fragments that may change with every record, too."""
@@ -63,25 +71,27 @@ class Timeline(Channel):
         if not self._rung:
             return facts
         self._rung = False
-        records = self._after(self._cursor)
+        records = self._after(self._cursor, MOST_AT_ONCE, SHOWN_OF_MORE)
         if records.rows:
             self._cursor = records.rows[0].id
+        if records.skipped:
+            self._wait(FLOOD_SECONDS)
         return [*facts, *self._changed(self._subjects(self._made_of_records)), records]
 
     def missed(self, place: Place, *, first: bool) -> list[News]:
-        facts = super().missed(place, first=first)
-        if not first:
-            return facts
-        records = self._after(place.cursor)
-        return [*facts, Signal({"caught_up": len(records.rows), "whole": records.whole}), records]
+        records = self._after(place.cursor, KEPT_ROWS, KEPT_ROWS)
+        return [*super().missed(place, first=first), caught_up(records), records]
 
-    def _after(self, cursor: uuid.UUID) -> Records:
-        """Read what came after a cursor; all that a timeline keeps, where that is more."""
-        found = self._read(after=cursor, limit=KEPT_ROWS + 1)
-        whole = len(found) > KEPT_ROWS
-        if whole:
-            found = self._read(limit=KEPT_ROWS)
-        return Records(lines("message_rows", found), whole)
+    def _after(self, cursor: uuid.UUID, most: int, shown: int) -> Records:
+        """Read what came after a cursor; of more than `most`, the latest."""
+        found = self._read(after=cursor, limit=most + 1)
+        if len(found) <= most:
+            return Records(lines("message_rows", found))
+        latest = self._read(limit=shown)
+        count = self._count_records(db.session(), self._subject_id, after=cursor, before=latest[-1].id)
+        named: dict[str, Any] = {f"{self._noun}_id": self._subject_id, "before": latest[-1].id}
+        page = url_for(f"{self._noun}s.show", **named)
+        return Records(lines("message_rows", latest), skipped(count, f"{page}#timeline", latest[-1]))
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
         return self._subjects((*self._fragments, *self._made_of_records))
@@ -95,10 +105,21 @@ def lines(name: str, records: Sequence[AcpMessage]) -> Sequence[Line]:
     return [Line(each.id, each.connection_id, str(fragment(name, records=[each]))) for each in records]
 
 
+def skipped(count: int, page: str, below: AcpMessage) -> str:
+    """Render the row that stands for records that were not shown, with a link to them."""
+    return render_template("messages/_skipped.html", count=count, page=page, below=below).strip()
+
+
+def caught_up(records: Records) -> Signal:
+    """Say how many rows a browser gets that it has missed, and whether there are more than it gets."""
+    return Signal({"caught_up": len(records.rows), "more": bool(records.skipped)})
+
+
 class ContainerTimeline(Timeline):
     """A container's page."""
 
     _read_records = staticmethod(messages.of_container)
+    _count_records = staticmethod(messages.count_of_container)
     _noun = "container"
     _fragments = (
         "container_state",
@@ -117,6 +138,7 @@ class ConnectionTimeline(Timeline):
     """A connection's page."""
 
     _read_records = staticmethod(messages.of_connection)
+    _count_records = staticmethod(messages.count_of_connection)
     _noun = "connection"
     _fragments = ("connection_state", "connection_transitions")
     _made_of_records = ("connection_waiting",)

@@ -53,6 +53,7 @@ ROUTES = {
     "users.edit": ADMINS,
     "messages.index": READERS,
     "messages.older": READERS,
+    "messages.compare": READERS,
     "messages.export": READERS,
     "gateways.index": READERS,
     "messages.show": READERS,
