@@ -57,6 +57,10 @@ class Channel(ABC):
     def stale(self) -> bool:
         return self._stale
 
+    def _wait(self, seconds: float) -> None:
+        """Leave it alone for longer than usual."""
+        self._due = time.monotonic() + seconds
+
     def due_in(self) -> float:
         """Return in how many seconds it is to be read anew; infinite while nothing in it is stale."""
         return max(0.0, self._due - time.monotonic()) if self.stale else math.inf

@@ -46,7 +46,8 @@ TIMELINE_ROWS: Final = 50
 
 
 NEIGHBOURS: Final = 3
-"""How many records before and after are shown beside one."""
+MOST_AROUND: Final = 50
+"""How many records before and after are shown beside one, and how many at most."""
 
 
 class Fragment(NamedTuple):
@@ -200,9 +201,12 @@ def _message_pair(session: Session, message_id: uuid.UUID) -> Mapping[str, Any]:
     return {"message": message, "counterpart": messages.counterpart(session, message)}
 
 
-def _message_around(session: Session, message_id: uuid.UUID) -> Mapping[str, Any]:
+def _message_around(
+    session: Session, message_id: uuid.UUID, neighbours: int = NEIGHBOURS
+) -> Mapping[str, Any]:
     message = messages.get(session, message_id)
-    beside = partial(messages.of_connection, session, message.connection_id, limit=NEIGHBOURS)
+    limit = min(max(neighbours, 1), MOST_AROUND)
+    beside = partial(messages.of_connection, session, message.connection_id, limit=limit)
     return {"message": message, "around": [*beside(after=message.id), message, *beside(before=message.id)]}
 
 

@@ -21,7 +21,7 @@ MOST_SHOWN: Final = 200
 
 
 class Word(msgspec.Struct):
-    """What a browser says when its socket opens, and when its list changes."""
+    """What a browser says when its socket opens, when its list changes, and when it wants to be caught up."""
 
     after: uuid.UUID | None = None
     shows: Annotated[frozenset[uuid.UUID], msgspec.Meta(max_length=MOST_SHOWN)] | None = None
@@ -40,9 +40,10 @@ class Place:
     cursors: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
 
     def move(self, word: Word) -> None:
-        """Take the place that the browser says; its cursor never goes back within a socket's life."""
+        """Take the place that the browser says: after a pause it is behind what it was sent meanwhile."""
         if word.after is not None:
-            self.cursor = max(self.cursor, word.after)
+            self.cursor = word.after
+            self.cursors.clear()
         if word.shows is not None:
             self.shows = word.shows
 
@@ -94,13 +95,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Timeline rows, the newest first.
-
-    With `whole` they are all that a timeline keeps, because more came than it holds: they replace its rows.
-    """
+    """Timeline rows, the newest first, and a row that says what stands below them in the place of more."""
 
     rows: Sequence[Line]
-    whole: bool = False
+    skipped: str = ""
     _all: str = field(init=False)
     _first: Sequence[Line] = field(init=False)
 
@@ -116,11 +114,13 @@ class Records:
         if not lacking:
             return None
         place.take(lacking)
-        return self._all if self.whole or len(lacking) == len(self.rows) else self._envelope(lacking)
+        return self._all if len(lacking) == len(self.rows) else self._envelope(lacking)
 
     def _envelope(self, rows: Sequence[Line]) -> str:
-        how = "innerHTML" if self.whole else "afterbegin"
-        return f'<ol hx-swap-oob="{how}:#timeline-rows">{"".join(row.html for row in rows)}</ol>'
+        # Whoever has some of the rows has what is older, too.
+        older = self.skipped if len(rows) == len(self.rows) else ""
+        html = "".join(row.html for row in rows)
+        return f'<ol hx-swap-oob="afterbegin:#timeline-rows">{html}{older}</ol>'
 
 
 @dataclass(frozen=True, slots=True)

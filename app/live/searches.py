@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from flask import url_for
 
 from app.extensions import db
 from app.live.channels import Channel
-from app.live.news import BEGINNING, Records, Signal
-from app.live.timelines import KEPT_ROWS, lines
+from app.live.news import BEGINNING, Records
+from app.live.timelines import (
+    FLOOD_SECONDS,
+    KEPT_ROWS,
+    MOST_AT_ONCE,
+    SHOWN_OF_MORE,
+    caught_up,
+    lines,
+    skipped,
+)
 from app.queries import message_search
+from app.queries.message_filter import write
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
@@ -20,6 +31,10 @@ if TYPE_CHECKING:
     from app.live.news import News, Place
     from app.models import AcpMessage
     from app.queries.message_filter import Term
+
+LATE_SECONDS: Final = 10
+"""How much later than another gateway's a record may be committed and still reach who was away meanwhile."""
+ONE_MILLISECOND: Final = 1 << 80  # of a UUIDv7
 
 
 class Search(Channel):
@@ -56,23 +71,38 @@ class Search(Channel):
         if bells_were_missed:
             rung |= message_search.active_since(db.session(), self._heard)
         self._heard = message_search.newest(db.session()) or BEGINNING
-        return [*news, self._new_on(rung)]
+        records = self._new_on(rung)
+        if records.skipped:
+            self._wait(FLOOD_SECONDS)
+        return [*news, records]
 
     def missed(self, place: Place, *, first: bool) -> list[News]:
-        if not first:
-            return []
-        found = message_search.after(db.session(), self._terms, place.cursor, limit=KEPT_ROWS + 1)
-        records = self._records(found)
-        return [Signal({"caught_up": len(records.rows), "whole": records.whole}), records]
+        """Read what came after the viewer's last record, and what may have been committed late before it.
+
+        The browser knows by the id which of these it has.
+        """
+        place.cursor = uuid.UUID(int=max(0, place.cursor.int - LATE_SECONDS * 1000 * ONE_MILLISECOND))
+        session = db.session()
+        found = message_search.after(session, self._terms, place.cursor, limit=KEPT_ROWS + 1)
+        if len(found) <= KEPT_ROWS:
+            records = Records(lines("found_rows", found))
+        else:
+            count = message_search.count_after(session, self._terms, place.cursor)
+            records = self._latest(found[:KEPT_ROWS], count)
+        return [*super().missed(place, first=first), caught_up(records), records]
 
     def _new_on(self, connections: AbstractSet[uuid.UUID]) -> Records:
         """Read what has been committed on some connections since the last time."""
         session = db.session()
         behind = {each: self._cursors.get(each, self._begin) for each in connections}
         last = message_search.last_of(session, connections)
-        found = message_search.between(session, self._terms, behind, last, limit=KEPT_ROWS + 1)
+        found = message_search.between(session, self._terms, behind, last, limit=MOST_AT_ONCE + 1)
         self._cursors |= last
-        return self._records(found)
+        if len(found) <= MOST_AT_ONCE:
+            return Records(lines("found_rows", found))
+        count = message_search.count_between(session, self._terms, behind, last)
+        return self._latest(found[:SHOWN_OF_MORE], count)
 
-    def _records(self, found: Sequence[AcpMessage]) -> Records:
-        return Records(lines("found_rows", found[:KEPT_ROWS]), whole=len(found) > KEPT_ROWS)
+    def _latest(self, found: Sequence[AcpMessage], count: int) -> Records:
+        page = url_for("messages.index", filter=write(tuple(self._terms)) or None, before=found[-1].id)
+        return Records(lines("found_rows", found), skipped(count - len(found), page, found[-1]))

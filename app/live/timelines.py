@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from flask import render_template, url_for
+
 from app.extensions import db
 from app.live.channels import Channel
 from app.live.fragments import fragment
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from app.models import AcpMessage
 
 KEPT_ROWS: Final = 500
-"""The rows that a timeline keeps in a page (ux.md: at most 500–1000); `live.js` trims to as many."""
+"""The rows that a timeline keeps in a page (ux.md: at most 500 to 1000); `timeline.js` trims to as many."""
+MOST_AT_ONCE: Final = 100
+SHOWN_OF_MORE: Final = 40
+"""Of more new records than the first, so many are shown; a row in the place of the others counts them."""
+FLOOD_SECONDS: Final = 0.5
+"""Between two readings while more comes than can be shown."""
 
 
 class Timeline(Channel):
@@ -37,6 +44,7 @@ class Timeline(Channel):
         self._cursor = newest[0].id if newest else BEGINNING
 
     _read_records: ClassVar[Callable[..., Sequence[AcpMessage]]]
+    _count_records: ClassVar[Callable[..., int]]
     _fragments: ClassVar[Sequence[str]]
     _made_of_records: ClassVar[Sequence[str]]
     """Fragments that may change with a record that asks or answers, too."""
@@ -66,25 +74,30 @@ class Timeline(Channel):
         if not self._rung:
             return news
         self._rung = False
-        found, whole = self._after(self._cursor)
+        found, left_out = self._after(self._cursor, MOST_AT_ONCE, SHOWN_OF_MORE)
         if found:
             self._cursor = found[0].id
-        if whole or any(map(_asks_or_answers, found)):
+        if left_out:
+            self._wait(FLOOD_SECONDS)
+        if left_out or any(map(_asks_or_answers, found)):
             news += self._changed(self._subjects(self._made_of_records))
-        return [*news, _records(found, whole=whole)]
+        return [*news, Records(lines("message_rows", found), left_out)]
 
     def missed(self, place: Place, *, first: bool) -> list[News]:
-        facts = super().missed(place, first=first)
-        if not first:
-            return facts
-        found, whole = self._after(place.cursor)
-        return [*facts, Signal({"caught_up": len(found), "whole": whole}), _records(found, whole=whole)]
+        found, left_out = self._after(place.cursor, KEPT_ROWS, KEPT_ROWS)
+        records = Records(lines("message_rows", found), left_out)
+        return [*super().missed(place, first=first), caught_up(records), records]
 
-    def _after(self, cursor: uuid.UUID) -> tuple[Sequence[AcpMessage], bool]:
-        """Read what came after a cursor; all that a timeline keeps, where that is more (then True)."""
-        found = self._read(after=cursor, limit=KEPT_ROWS + 1)
-        whole = len(found) > KEPT_ROWS
-        return (self._read(limit=KEPT_ROWS) if whole else found), whole
+    def _after(self, cursor: uuid.UUID, most: int, shown: int) -> tuple[Sequence[AcpMessage], str]:
+        """Read what came after a cursor; of more than `most`, the latest, and the row that stands for more."""
+        found = self._read(after=cursor, limit=most + 1)
+        if len(found) <= most:
+            return found, ""
+        latest = self._read(limit=shown)
+        count = self._count_records(db.session(), self._subject_id, after=cursor, before=latest[-1].id)
+        named: dict[str, Any] = {f"{self._noun}_id": self._subject_id, "before": latest[-1].id}
+        page = url_for(f"{self._noun}s.show", **named)
+        return latest, skipped(count, f"{page}#timeline", latest[-1])
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
         return self._subjects((*self._fragments, *self._made_of_records))
@@ -97,19 +110,26 @@ def _asks_or_answers(record: AcpMessage) -> bool:
     return record.rpc_kind == RpcKind.REQUEST or record.reply_to is not None
 
 
-def _records(found: Sequence[AcpMessage], *, whole: bool) -> Records:
-    return Records(lines("message_rows", found), whole)
-
-
 def lines(name: str, records: Sequence[AcpMessage]) -> Sequence[Line]:
     """Render each record by itself, with the fragment of this name: viewers lack different ones."""
     return [Line(each.id, each.connection_id, str(fragment(name, records=[each]))) for each in records]
+
+
+def skipped(count: int, page: str, below: AcpMessage) -> str:
+    """Render the row that stands for records that were not shown, with a link to them."""
+    return render_template("messages/_skipped.html", count=count, page=page, below=below).strip()
+
+
+def caught_up(records: Records) -> Signal:
+    """Say how many rows a browser gets that it has missed, and whether there are more than it gets."""
+    return Signal({"caught_up": len(records.rows), "more": bool(records.skipped)})
 
 
 class ContainerTimeline(Timeline):
     """A container's page."""
 
     _read_records = staticmethod(messages.of_container)
+    _count_records = staticmethod(messages.count_of_container)
     _noun = "container"
     _fragments = (
         "container_state",
@@ -128,6 +148,7 @@ class ConnectionTimeline(Timeline):
     """A connection's page."""
 
     _read_records = staticmethod(messages.of_connection)
+    _count_records = staticmethod(messages.count_of_connection)
     _noun = "connection"
     _fragments = ("connection_state", "connection_transitions")
     _made_of_records = ("connection_waiting",)

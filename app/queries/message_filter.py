@@ -19,7 +19,7 @@ from app.protocol.frames import RpcKind
 from app.protocol.states import Direction, MessageType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 TEXT: Final = "text"
 """The field of a term that names none."""
@@ -136,6 +136,17 @@ def moment(written: str) -> dt.datetime:
         raise ValueError(written)
     at = dt.datetime.fromisoformat(written)
     return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+
+
+def fixed(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """Put times in the place of how long ago: what takes its time to be read must not move meanwhile."""
+
+    def fix(term: Term) -> Term:
+        if term.field not in SINCE | UNTIL:
+            return term
+        return Term(term.field, f"{moment(term.value):%Y-%m-%dT%H:%M:%S.%f}Z", term.negated)
+
+    return tuple(map(fix, terms))
 
 
 def write(terms: tuple[Term, ...]) -> str:

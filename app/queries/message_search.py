@@ -13,7 +13,7 @@ import uuid
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import ARRAY, Uuid, cast, func, or_, select, true
+from sqlalchemy import ARRAY, Uuid, and_, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage, Container
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from sqlalchemy import ColumnElement, FromClause, Select
+    from sqlalchemy import ColumnElement, FromClause, Select, TableValuedAlias
     from sqlalchemy.orm import Session
 
     from app.queries.message_filter import Term
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 100_000
 """Records that a page looks at; searching the texts of so many takes about 0.3 s."""
+MOST_TRIED: Final = 6
+"""Terms of a filter that finds nothing, up to which each is tried without."""
 MOST_CONNECTIONS: Final = 100
 """Of a named container, so many of its latest connections are looked at; one lives through its reconnects."""
 BEGINNING: Final = uuid.UUID(int=0)
@@ -125,6 +127,26 @@ def _look_up(
     return Found([each for each in records if each.id > rest], uuid.UUID(int=rest.int + 1), looked_to)
 
 
+def later(session: Session, terms: Sequence[Term], begin: uuid.UUID, *, limit: int) -> Sequence[AcpMessage]:
+    """Return the first matches from an id on, the newest first, of the next `WINDOW` records of the fleet."""
+    matching = select(AcpMessage).where(*conditions(terms), AcpMessage.id >= begin)
+    next_ones = select(AcpMessage.id).where(AcpMessage.id >= begin).order_by(AcpMessage.id)
+    if end := session.scalar(next_ones.offset(WINDOW).limit(1)):
+        matching = matching.where(AcpMessage.id < end)
+    within = _within(session, terms)
+    if within is not None:
+        matching = matching.where(AcpMessage.connection_id.in_(within))
+    return session.scalars(matching.order_by(AcpMessage.id).limit(limit)).all()[::-1]
+
+
+def excluding(session: Session, terms: Sequence[Term]) -> Sequence[Term]:
+    """Return the terms without each of which the filter would find something on its first page."""
+    if len(terms) > MOST_TRIED:
+        return []
+    others = [(term, [other for other in terms if other != term]) for term in terms]
+    return [term for term, left in others if page(session, left, limit=1).records]
+
+
 def after(
     session: Session, terms: Sequence[Term], cursor: uuid.UUID, *, limit: int = 50
 ) -> Sequence[AcpMessage]:
@@ -134,6 +156,17 @@ def after(
     cursor = cursor if floor is None else max(cursor, floor.id)
     matching = select(AcpMessage).where(*conditions(terms), AcpMessage.id > cursor)
     return session.scalars(_latest(matching, within, limit)).all()
+
+
+def count_after(session: Session, terms: Sequence[Term], cursor: uuid.UUID) -> int:
+    """Return how many matches came after a cursor, of those that `after` looks at."""
+    within = _within(session, terms)
+    floor = _floor(session, within, None)
+    bounds = [AcpMessage.id > (cursor if floor is None else max(cursor, floor.id))]
+    bounds += [] if within is None else [AcpMessage.connection_id.in_(within)]
+    return (
+        session.scalar(select(func.count()).select_from(AcpMessage).where(*conditions(terms), *bounds)) or 0
+    )
 
 
 def newest(session: Session) -> uuid.UUID | None:
@@ -162,20 +195,39 @@ def between(
     limit: int,
 ) -> Sequence[AcpMessage]:
     """Return the latest matches on some connections, behind a cursor of each and up to its last."""
-    ids = [
-        cast(each, ARRAY(Uuid)) for each in (list(last), [behind[key] for key in last], list(last.values()))
-    ]
-    bounds = func.unnest(*ids).table_valued("connection_id", "behind", "last").render_derived()
-    on_it = AcpMessage.connection_id == bounds.c.connection_id
-    new = select(AcpMessage).where(*conditions(terms), on_it)
-    new = new.where(AcpMessage.id > bounds.c.behind, AcpMessage.id <= bounds.c.last)
+    bounds = _bounds(behind, last)
+    new = select(AcpMessage).where(*conditions(terms), *_inside(bounds))
     return session.scalars(_latest_of_each(new, bounds, limit)).all()
+
+
+def count_between(
+    session: Session,
+    terms: Sequence[Term],
+    behind: Mapping[uuid.UUID, uuid.UUID],
+    last: Mapping[uuid.UUID, uuid.UUID],
+) -> int:
+    """Return how many matches there are, where `between` returns the latest."""
+    bounds = _bounds(behind, last)
+    new = select(func.count()).select_from(AcpMessage).join(bounds, and_(*_inside(bounds)))
+    return session.scalar(new.where(*conditions(terms))) or 0
 
 
 def active_since(session: Session, cursor: uuid.UUID) -> AbstractSet[uuid.UUID]:
     """Return the connections that have records after a cursor."""
     since = select(AcpMessage.connection_id).where(AcpMessage.id > cursor)
     return set(session.scalars(since.distinct()))
+
+
+def _bounds(behind: Mapping[uuid.UUID, uuid.UUID], last: Mapping[uuid.UUID, uuid.UUID]) -> TableValuedAlias:
+    ids = [
+        cast(each, ARRAY(Uuid)) for each in (list(last), [behind[key] for key in last], list(last.values()))
+    ]
+    return func.unnest(*ids).table_valued("connection_id", "behind", "last").render_derived()
+
+
+def _inside(bounds: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
+    of_it = AcpMessage.connection_id == bounds.c.connection_id
+    return (of_it, AcpMessage.id > bounds.c.behind, AcpMessage.id <= bounds.c.last)
 
 
 def _within(session: Session, terms: Sequence[Term]) -> Within:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, true
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import aliased
 
 from app.errors import NotFound
@@ -44,6 +44,24 @@ def counterpart(session: Session, message: AcpMessage) -> AcpMessage | None:
     if message.reply_to is not None:
         return session.get(AcpMessage, message.reply_to)
     return session.scalar(select(AcpMessage).where(AcpMessage.reply_to == message.id).limit(1))
+
+
+def like_it(session: Session, message: AcpMessage, within: int = 2000) -> AcpMessage | None:
+    """Return the last record before one that is of its kind: its connection, direction, method and frame."""
+    recent = (
+        select(AcpMessage)
+        .where(AcpMessage.connection_id == message.connection_id, AcpMessage.id < message.id)
+        .order_by(AcpMessage.id.desc())
+        .limit(within)
+        .subquery()
+    )
+    record = aliased(AcpMessage, recent)
+    of_its_kind = (
+        record.direction == message.direction,
+        record.method.is_not_distinct_from(message.method),
+        record.rpc_kind.is_not_distinct_from(message.rpc_kind),
+    )
+    return session.scalar(select(record).where(*of_its_kind).order_by(record.id.desc()).limit(1))
 
 
 def of_connection(
@@ -81,6 +99,26 @@ def of_container(
     order = record.id.asc() if after is not None else record.id.desc()
     statement = select(record).select_from(connections).join(record, true()).order_by(order).limit(limit)
     return _newest_first(session.scalars(statement).all())
+
+
+def count_of_connection(
+    session: Session, connection_id: uuid.UUID, *, after: uuid.UUID, before: uuid.UUID
+) -> int:
+    """Return how many records a connection has between two others."""
+    return _count(session, AcpMessage.connection_id == connection_id, after, before)
+
+
+def count_of_container(
+    session: Session, container_id: uuid.UUID, *, after: uuid.UUID, before: uuid.UUID
+) -> int:
+    """Return how many records a container has between two others, over its connections."""
+    connections = select(AcpConnection.id).where(AcpConnection.container_id == container_id)
+    return _count(session, AcpMessage.connection_id.in_(connections), after, before)
+
+
+def _count(session: Session, scope: ColumnElement[bool], after: uuid.UUID, before: uuid.UUID) -> int:
+    between = select(func.count()).where(scope, AcpMessage.id > after, AcpMessage.id < before)
+    return session.scalar(between) or 0
 
 
 def _beside(

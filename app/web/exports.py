@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.extensions import db
 from app.queries import connections, message_search
-from app.queries.message_filter import write
+from app.queries.message_filter import fixed, write
 
 if TYPE_CHECKING:
     import uuid
@@ -38,7 +38,8 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def stream(form: str, terms: Sequence[Term], before: uuid.UUID | None) -> Iterator[str]:
     """Yield the file of what a filter finds: first the filter itself, then a record a line."""
     head, line = _FORMS[form]
-    yield head({"filter": write(tuple(terms)), "exported_at": dt.datetime.now(dt.UTC)})
+    terms = fixed(terms)
+    yield head({"filter": write(terms), "exported_at": dt.datetime.now(dt.UTC)})
     yield from records(
         lambda at: message_search.page(db.session(), terms, before=at, limit=PAGE), line, before
     )

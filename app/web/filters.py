@@ -14,6 +14,7 @@ from app.protocol.endings import CLOSE_CODES
 from app.protocol.states import ConnectionStatus, Direction, MessageType, Protocol
 from app.web import explained
 from app.web.payload_tree import tree
+from app.web.runs import chunk, runs
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -37,6 +38,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(utc)
     app.add_template_filter(preview)
     app.add_template_filter(tree)
+    app.add_template_filter(chunk)
+    app.add_template_filter(runs)
     app.add_template_filter(conversation)
     app.add_template_filter(lasted)
     app.add_template_filter(begins)

@@ -68,6 +68,7 @@ ROUTES = {
     "users.edit": ADMINS,
     "messages.index": READERS,
     "messages.older": READERS,
+    "messages.compare": READERS,
     "messages.export": READERS,
     "gateways.index": READERS,
     "statistics.index": READERS,

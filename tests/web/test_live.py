@@ -12,18 +12,20 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from werkzeug.serving import make_server
 
+from app.live import searches, timelines
 from app.live import viewer as viewers
 from app.live.channels import Bell
 from app.live.fragments import FRAGMENTS, fragment
 from app.live.listener import bells
 from app.live.news import Line, Place, Records
 from app.live.searches import Search
-from app.live.timelines import KEPT_ROWS, ContainerTimeline
+from app.live.timelines import KEPT_ROWS, ConnectionTimeline, ContainerTimeline
 from app.live.viewer import Viewer
 from app.models import new_id
 from app.models.access import user_role
 from app.queries import containers as stored
 from app.queries.fleet_sessions import SessionFilter
+from app.queries.message_filter import parse
 from app.services import connection_actions, connections, containers, leases
 from app.services.leases import Load, Member
 from tests.web.conftest import TEST
@@ -223,7 +225,7 @@ def test_each_browser_is_brought_up_to_date_from_where_it_was(
     assert rows(sockets[1], records[-1]) == [str(record.id) for record in records[4:]]
 
 
-def test_one_that_missed_more_than_a_page_keeps_gets_the_latest_whole(
+def test_one_that_missed_more_than_a_page_keeps_gets_the_latest_and_a_row_for_the_others(
     world: World, open_page: Open, connection: AcpConnection
 ) -> None:
     insert = text(
@@ -236,10 +238,60 @@ def test_one_that_missed_more_than_a_page_keeps_gets_the_latest_whole(
     world.session.execute(insert, values | {"head": str(uuid.UUID(int=first.id.int + (1 << 70)))[:24]})
     world.session.commit()
     socket = open_page(f"/live/connections/{connection.id}", {"after": str(first.id)})
-    assert json.loads(hear(socket, "caught_up")) == {"caught_up": KEPT_ROWS, "whole": True}
+    assert json.loads(hear(socket, "caught_up")) == {"caught_up": KEPT_ROWS, "more": True}
     said = hear(socket, "timeline-rows")
-    assert said.startswith('<ol hx-swap-oob="innerHTML:#timeline-rows">')
-    assert said.count("<li") == KEPT_ROWS
+    assert said.count('<li class="message"') == KEPT_ROWS
+    rows_of_others = said.partition('<li class="skipped"')[2]
+    assert "7 more came faster than they can be shown" in rows_of_others
+    oldest = said.split('id="message-')[-1][:36]
+    assert f"/connections/{connection.id}?before={oldest}#timeline" in rows_of_others
+
+
+def test_a_flood_is_shown_in_part_and_counted_in_full(
+    app: Flask, world: World, connection: AcpConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (timelines, searches):
+        monkeypatch.setattr(module, "MOST_AT_ONCE", 10)
+        monkeypatch.setattr(module, "SHOWN_OF_MORE", 4)
+    with app.test_request_context():
+        for channel in (ConnectionTimeline(connection.id), Search(parse("method:wanted"))):
+            channel.refresh()
+            made = [world.record(connection, {"n": n}, method="wanted").id for n in range(25)]
+            channel.hear(Bell(connection.container_id, connection.id))
+            (records,) = [each for each in channel.refresh() if isinstance(each, Records)]
+            assert [row.id for row in records.rows] == made[:-5:-1]
+            assert "21 more came" in records.skipped
+            assert f"before={made[-4]}" in records.skipped
+            world.record(connection, {}, method="wanted")
+            channel.hear(Bell(connection.container_id, connection.id))
+            assert not channel.due()  # until it is worth reading again
+
+
+def test_after_a_pause_a_viewer_gets_again_what_it_was_sent_meanwhile(
+    world: World, connection: AcpConnection, open_page: Open
+) -> None:
+    first = world.record(connection, {})
+    for path in (f"/live/connections/{connection.id}", "/live/messages"):
+        socket = open_page(path, {"after": str(first.id)})
+        hear(socket, "caught_up")
+        second = world.record(connection, {})
+        ring(world, connection)
+        hear(socket, f"message-{second.id}")
+        socket.send(json.dumps({"after": str(first.id)}))
+        assert json.loads(hear(socket, "caught_up"))["caught_up"] >= 1
+        assert str(second.id) in hear(socket, "timeline-rows")
+
+
+def test_what_was_committed_late_reaches_who_was_away(
+    world: World, connection: AcpConnection, open_page: Open
+) -> None:
+    late = new_id()
+    seen = world.record(connection, {})
+    other = world.connected(world.container("web-2"))
+    world.record(other, {}, id=late)
+    assert late < seen.id
+    socket = open_page("/live/messages", {"after": str(seen.id)})
+    assert str(late) in hear(socket, "timeline-rows")
 
 
 def test_a_list_gets_the_lines_that_it_shows(world: World, open_page: Open) -> None:

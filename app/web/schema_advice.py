@@ -1,0 +1,85 @@
+"""What ACP's own schema says of a recorded message: advice for who looks for a fault, never more.
+
+The gateway relays what agents and callers send; a message that this calls wrong was relayed all the same.
+What is checked is the record, in which redaction may have put a marker in a value's place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from acp import schema
+from pydantic import BaseModel, ValidationError
+
+from app.protocol.rpc import RpcKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.models import AcpMessage
+
+Model = type[BaseModel]
+MODELS: Final[Mapping[str, tuple[Model, Model | None]]] = {
+    "initialize": (schema.InitializeRequest, schema.InitializeResponse),
+    "authenticate": (schema.AuthenticateRequest, schema.AuthenticateResponse),
+    "session/new": (schema.NewSessionRequest, schema.NewSessionResponse),
+    "session/load": (schema.LoadSessionRequest, schema.LoadSessionResponse),
+    "session/list": (schema.ListSessionsRequest, schema.ListSessionsResponse),
+    "session/resume": (schema.ResumeSessionRequest, schema.ResumeSessionResponse),
+    "session/fork": (schema.ForkSessionRequest, schema.ForkSessionResponse),
+    "session/close": (schema.CloseSessionRequest, schema.CloseSessionResponse),
+    "session/set_mode": (schema.SetSessionModeRequest, schema.SetSessionModeResponse),
+    "session/prompt": (schema.PromptRequest, schema.PromptResponse),
+    "session/cancel": (schema.CancelNotification, None),
+    "session/update": (schema.SessionNotification, None),
+    "session/request_permission": (schema.RequestPermissionRequest, schema.RequestPermissionResponse),
+    "fs/read_text_file": (schema.ReadTextFileRequest, schema.ReadTextFileResponse),
+    "fs/write_text_file": (schema.WriteTextFileRequest, schema.WriteTextFileResponse),
+    "terminal/create": (schema.CreateTerminalRequest, schema.CreateTerminalResponse),
+    "terminal/output": (schema.TerminalOutputRequest, schema.TerminalOutputResponse),
+    "terminal/release": (schema.ReleaseTerminalRequest, schema.ReleaseTerminalResponse),
+    "terminal/wait_for_exit": (schema.WaitForTerminalExitRequest, schema.WaitForTerminalExitResponse),
+    "terminal/kill": (schema.KillTerminalRequest, schema.KillTerminalResponse),
+}
+"""What a method's params and its result are."""
+MOST: Final = 10
+
+
+class Problem(NamedTuple):
+    """Where the schema expects something else, and what."""
+
+    path: str
+    says: str
+
+
+class Advice(NamedTuple):
+    """The schema's name, and what does not fit it; `more` problems are left out."""
+
+    model: str
+    problems: Sequence[Problem]
+    more: int = 0
+
+
+def advise(message: AcpMessage, counterpart: AcpMessage | None) -> Advice | None:
+    """Check a record against the schema of its method, or of the method it answers; None without one."""
+    answers = message.rpc_kind == RpcKind.RESPONSE
+    asked = counterpart.method if answers and counterpart is not None else message.method
+    request, response = MODELS.get(asked or "", (None, None))
+    model, member = (response, "result") if answers else (request, "params")
+    if model is None or not isinstance(message.payload, dict) or member not in message.payload:
+        return None
+    return Advice(model.__name__, *_problems(model, message.payload[member], member))
+
+
+def _problems(model: Model, value: Any, member: str) -> tuple[Sequence[Problem], int]:
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        problems = [Problem(_path(member, each["loc"]), each["msg"][:200]) for each in found[:MOST]]
+        return problems, len(found[MOST:])
+    return [], 0
+
+
+def _path(member: str, places: Sequence[str | int]) -> str:
+    return ".".join([member, *map(str, places)])[:200]

@@ -1,0 +1,134 @@
+// Rows of messages as they come: followed, held back and caught up, and put together by the frame.
+// The newest are on top, so to scroll away from them is to scroll down.
+(() => {
+  "use strict";
+  const MOST_A_FRAME = 60; // rows; more of them would keep a click waiting
+  const SUMMARY = 5000; // ms between two announcements
+
+  const $ = (id) => document.getElementById(id);
+  const rows = $("timeline-rows");
+  if (!rows || !$("timeline").dataset.live) return;
+  const { KEPT_ROWS, messages, oldest, step } = window.list;
+
+  let held = "", waiting = 0, queue = [], frame = 0, catching = null, fresh = 0, errors = 0, jumped = null;
+
+  // --- What comes: at most MOST_A_FRAME rows before each frame, the rest before the next ones.
+  const take = (html) => {
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const come = [...holder.content.firstElementChild.children];
+    if (held) {
+      waiting += come.filter((each) => each.matches(".message")).length + more(come);
+      return window.live.show();
+    }
+    queue.push(...come.reverse()); // the oldest first, as they are put on top of each other
+    frame ||= requestAnimationFrame(draw);
+  };
+  const more = (come) => come.reduce((sum, each) => sum + (each.matches(".skipped") ? parseInt(each.textContent.replace(/\D/g, ""), 10) : 0), 0);
+
+  const draw = () => {
+    frame = 0;
+    for (const row of queue.splice(0, MOST_A_FRAME)) put(row);
+    trim();
+    if (queue.length) frame = requestAnimationFrame(draw);
+    else if (catching) sayCaughtUp();
+  };
+  const put = (row) => {
+    if ($(row.id)) return;
+    if (row.matches(".message") && row.id < oldest()?.id && messages().length >= KEPT_ROWS) return;
+    if (catching && row.matches(".message")) catching.count += 1;
+    fresh += 1;
+    if (row.matches(".message-error")) errors += 1;
+    row.classList.add("fresh");
+    const below = [...rows.children].slice(0, MOST_A_FRAME).find((each) => keyOf(each) < keyOf(row)) ?? null;
+    if (below !== rows.firstElementChild && rows.firstElementChild) return rows.insertBefore(row, below ?? rows.children[MOST_A_FRAME] ?? null);
+    if (!window.runs.join(rows, row)) rows.prepend(row);
+  };
+  // Several gateways commit at once: a row may come after one that is newer. A row in the place of others is below them.
+  const keyOf = (row) => (row.matches(".run") ? row.querySelector("li").id : row.id.replace("skipped", "message"));
+  const trim = () => {
+    let count = messages().length;
+    while (count > KEPT_ROWS) {
+      const end = rows.lastElementChild;
+      const last = end.querySelector("ol")?.lastElementChild ?? end;
+      if (last.contains(document.activeElement)) step(document.activeElement, -1);
+      if (last.matches(".message")) count -= 1;
+      last.remove();
+      if (end.matches(".run:not(:has(li))")) end.remove();
+    }
+  };
+  const sayCaughtUp = () => {
+    const { count, more: others } = catching;
+    catching = null;
+    if (count) say(others ? `caught up ${count}; the others are behind the line below them` : `caught up ${count}, missed 0`);
+  };
+  const say = (words) => ($("timeline-news").textContent = words);
+
+  // --- Following: held back by the button or Space, by scrolling away, by opening a row, or while nobody sees it.
+  const hold = (why) => {
+    if (held && why !== "paused") return;
+    held = why;
+    queue = [];
+    tell();
+  };
+  const follow = () => {
+    if (!held) return;
+    held = "";
+    waiting = 0;
+    tell();
+    window.live.say(); // from the last row in the page: what was held back comes again
+  };
+  const tell = () => {
+    const button = $("live-pause");
+    button.textContent = held ? "Resume" : "Pause";
+    button.setAttribute("aria-pressed", String(Boolean(held)));
+    window.live.show();
+    $("timeline-new").hidden = !held;
+    if (held) say("");
+  };
+  const toNewest = () => {
+    scrollTo({ top: 0 });
+    follow();
+  };
+  const toggle = () => (held ? toNewest() : hold("paused"));
+
+  Object.assign(window.live, {
+    rows: take,
+    newest: () => messages()[0]?.id.replace("message-", "") ?? null,
+    held: () => {
+      if (!held) return null;
+      $("timeline-new").textContent = `${waiting.toLocaleString()} new ↑`;
+      return `${held} · ${waiting.toLocaleString()} new`;
+    },
+    caughtUp: (said) => {
+      if (held) waiting = 0; // all that is after the last row in the page comes again
+      else catching = { count: 0, more: said.more };
+    },
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    $("live-pause").addEventListener("click", toggle);
+    $("timeline-new").addEventListener("click", toNewest);
+    setInterval(() => {
+      if (fresh && !held) $("timeline-summary").textContent = `${fresh} new${errors ? `, ${errors} errors` : ""}`;
+      fresh = errors = 0;
+    }, SUMMARY);
+  });
+  addEventListener("scroll", () => {
+    const away = rows.getBoundingClientRect().top < 0;
+    if (away) hold("paused while you read further down");
+    else if (held.startsWith("paused while")) follow();
+  }, { passive: true });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) hold("paused while hidden");
+    else if (held === "paused while hidden") follow();
+  });
+  rows.addEventListener("click", (event) => event.target.closest("a.what, summary") && hold("paused"));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.target.closest("input, textarea, select, button, summary, [contenteditable]")) return;
+    event.preventDefault();
+    toggle();
+  });
+  rows.addEventListener("auxclick", (event) => event.target.closest("a.what") && hold("paused"));
+})();
