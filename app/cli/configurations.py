@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.group import ConsoleGroup, json_option
-from app.config_values import flag
-from app.errors import Invalid
 from app.extensions import db
-from app.protocol.states import EncryptionLevel
 from app.queries import containers
 from app.services import configurations as services
 from app.services.actor import COMMAND_LINE
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
 
 @click.group(cls=ConsoleGroup)
@@ -30,9 +27,9 @@ def configurations() -> None:
 @configurations.command()
 @click.argument("container")
 @click.argument("changes", nargs=-1, required=True, metavar="FIELD=VALUE...")
-@click.option("--reason", help="Why, for the audit trail.")
+@click.option("--reason", required=True, help="Why, for those who read the history.")
 @json_option
-def change(*, container: str, changes: Sequence[str], reason: str | None, as_json: bool) -> None:
+def change(*, container: str, changes: Sequence[str], reason: str, as_json: bool) -> None:
     """Change fields of a CONTAINER's connection configuration, by the data model's names; times in ms."""
     stored = containers.get(db.session(), container).configuration
     values = replace(ConfigurationValues.of(stored), **dict(_read(each) for each in changes))
@@ -42,23 +39,7 @@ def change(*, container: str, changes: Sequence[str], reason: str | None, as_jso
     click.echo(json.dumps(shown) if as_json else "\n".join(f"{name}={shown[name]}" for name in shown))
 
 
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(text)
-
-
-READERS: Final[Mapping[type, Callable[[str], Any]]] = {bool: flag, int: _whole, EncryptionLevel: str}
-"""How a value is read, by the type of the field's default."""
-
-
 def _read(text: str) -> tuple[str, Any]:
     """Read FIELD=VALUE. Raises Invalid with what is allowed."""
     name, equals, value = text.partition("=")
-    defaults = ConfigurationValues().as_dict()
-    if not equals or name not in defaults:
-        raise Invalid(name, f"not FIELD=VALUE with a FIELD of {', '.join(defaults)}")
-    try:
-        return name, READERS[type(defaults[name])](value)
-    except ValueError as error:
-        raise Invalid(name, str(error)) from error
+    return name, services.read(name if equals else text, value)

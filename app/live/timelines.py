@@ -106,6 +106,8 @@ class ContainerTimeline(Timeline):
         "container_connections",
         "migration_actions",
         "migration_history",
+        "configuration_values",
+        "configuration_revisions",
     )
     _made_of_records = ("container_waiting",)
 

@@ -8,6 +8,7 @@ from app import access
 from app.web import (
     assets,
     audit,
+    configuration_revisions,
     configurations,
     connection_actions,
     connections,
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     connection_actions.bp,
     messages.bp,
     configurations.bp,
+    configuration_revisions.bp,
     protocol_migrations.bp,
     prompts.bp,
     sessions.bp,

@@ -29,6 +29,7 @@ PLACES: Final = (
     Place("containers.index", "Containers"),
     Place("messages.index", "Messages"),
     Place("protocol_migrations.index", "Protocol migrations"),
+    Place("configuration_revisions.index", "Configuration revisions"),
     Place("gateways.index", "Gateways"),
     Place("audit.index", "Audit"),
     Place("users.index", "Users", "manage"),
