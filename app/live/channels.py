@@ -99,7 +99,7 @@ class Migrations(Channel):
 class Configuration(Channel):
     """A container's configuration: its revisions, and what came of trials."""
 
-    _names = ("configuration_revisions",)
+    _names = ("configuration_revisions", "configuration_trials")
 
     def __init__(self, container_id: uuid.UUID) -> None:
         super().__init__()

@@ -18,6 +18,7 @@ from app.protocol.states import Protocol
 from app.queries import (
     acp_sessions,
     configuration_revisions,
+    configuration_trials,
     connection_actions,
     connections,
     containers,
@@ -151,6 +152,14 @@ def _configuration_revisions(session: Session, container_id: uuid.UUID) -> Mappi
     }
 
 
+def _configuration_trials(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    return {
+        "container_id": container_id,
+        "trials": configuration_trials.of_container(session, container_id),
+        "labels": LABELS,
+    }
+
+
 def _gateways(session: Session) -> Mapping[str, Any]:
     return {"gateways": gateways.rows(session), "nobodys": gateways.held_by_nobody(session)}
 
@@ -207,6 +216,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
     "configuration_values": Fragment("configurations/_values.html", _configuration_values),
     "configuration_revisions": Fragment("configuration_revisions/_history.html", _configuration_revisions),
+    "configuration_trials": Fragment("configurations/_trials.html", _configuration_trials),
     "gateways": Fragment("gateways/_table.html", _gateways),
     "migrations": Fragment("protocol_migrations/_table.html", _migrations),
     "connection_state": Fragment("connections/_state.html", _connection_state),

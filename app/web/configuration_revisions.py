@@ -112,12 +112,8 @@ def revert(container_id: uuid.UUID, number: int) -> ResponseReturnValue:
 def _differences(
     revision: ConfigurationRevision, before: ConfigurationRevision | None, latest: ConfigurationRevision
 ) -> list[Difference]:
+    older = before.settings if before is not None else {}
     return [
-        Difference(
-            LABELS.get(name, name),
-            before.settings.get(name) if before is not None else None,
-            value,
-            latest.settings.get(name),
-        )
-        for name, value in revision.settings.items()
+        Difference(label, older.get(name), revision.settings.get(name), latest.settings.get(name))
+        for name, label in LABELS.items()
     ]

@@ -31,6 +31,11 @@ class Line(NamedTuple):
         return str(self.field.name)
 
     @property
+    def written(self) -> str:
+        """The edited value as a URL has it."""
+        return {True: "on", False: "off"}.get(self.field.data, str(self.field.data))
+
+    @property
     def changed(self) -> bool:
         """Whether saving changes it."""
         return bool(self.field.data != self.current)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from app.access import actor, permission
-from app.errors import Outdated
+from app.errors import ConsoleError, Outdated
 from app.extensions import db, htmx
 from app.queries import containers
-from app.services import configurations
+from app.services import configuration_trials, configurations
 from app.services.configurations import reconnects
 from app.web.configuration_sheet import Sheet
+from app.web.failures import tell
 from app.web.forms.configuration import proposed
 
 if TYPE_CHECKING:
@@ -68,6 +69,26 @@ def validate(container_id: uuid.UUID) -> ResponseReturnValue:
     if htmx:
         return render_template("configurations/_form.html", container=container, sheet=sheet)
     return _page(container, sheet)
+
+
+@bp.post("/try")
+@permission("configure")
+def try_(container_id: uuid.UUID) -> ResponseReturnValue:
+    """Write the intent to try what is edited; the form comes back with it, and the outcome beside it."""
+    container = containers.get(db.session(), container_id)
+    sheet = Sheet.of(container)
+    sheet.form.validate()
+    if not sheet.form.savable:
+        return _page(container, sheet), 422
+    try:
+        configuration_trials.request(db.session(), container, sheet.form.values(), actor())
+        db.session.commit()
+    except ConsoleError as error:
+        db.session.rollback()
+        tell(error)
+    edited = {line.name: line.written for line in sheet.changes} | {"reason": sheet.form.reason.data or ""}
+    given = {name: value for name, value in edited.items() if value}
+    return redirect(url_for("configurations.edit", container_id=container_id, _anchor="trials", **given))
 
 
 def _page(container: Container, sheet: Sheet) -> str:

@@ -60,6 +60,7 @@ ROUTES = {
     "configurations.edit": OPERATORS,
     "configurations.update": OPERATORS,
     "configurations.validate": OPERATORS,
+    "configurations.try_": OPERATORS,
     "configuration_revisions.index": READERS,
     "configuration_revisions.show": READERS,
     "configuration_revisions.revert": OPERATORS,

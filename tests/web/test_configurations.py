@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.queries import configuration_revisions as revisions
+from app.queries import configuration_trials as trials
+from app.services import configuration_trials as services
 from app.services.configurations import ATTEMPTS, MILLISECONDS, ConfigurationValues
+from tests.web.conftest import TEST
 
 if TYPE_CHECKING:
     from app.models import Container
     from tests.web.conftest import SignIn, World
 
+HOSTILE = "<img src=x onerror=alert(1)>"
 HTMX = {"HX-Request": "true", "HX-Target": "configuration-checks"}
 
 
@@ -202,3 +206,47 @@ def test_what_sql_changed_is_shown_before_it_is_taken_back(
     )
     now = stored(world, container)
     assert (now.idle_timeout, now.reconnect_delay) == (4321, 7)
+
+
+def test_trying_writes_the_intent_and_keeps_what_is_edited(
+    sign_in: SignIn, world: World, container: Container
+) -> None:
+    before, operator = stored(world, container), sign_in("operator")
+    data = entered(idle_timeout=90_000, compression_enabled=False, reason="slow")
+    answer = operator.post(f"{path_of(container)}/try", data=data)
+    page = operator.get(answer.headers["Location"]).text
+    assert (filled(page, "idle_timeout"), filled(page, "reason")) == ("90000", "slow")
+    assert "Saving 2 changes reconnects" in page
+    assert "waiting for a gateway" in page
+    (trial,) = trials.of_container(world.session, container.id)
+    assert (trial.changed, trial.requested_by) == (
+        ["idle_timeout", "compression_enabled"],
+        "operator@example.com",
+    )
+    assert stored(world, container) == before
+    again = operator.post(f"{path_of(container)}/try", data=data, follow_redirects=True).text
+    assert "A trial for this container is under way already" in again
+    assert len(trials.of_container(world.session, container.id)) == 1
+
+
+def test_what_breaks_a_rule_is_not_tried(sign_in: SignIn, world: World, container: Container) -> None:
+    data = entered(reconnect_delay=0, reason="")
+    answer = sign_in("operator").post(f"{path_of(container)}/try", data=data)
+    assert (answer.status_code, "Nothing can be saved yet" in answer.text) == (422, True)
+    assert not trials.of_container(world.session, container.id)
+    assert sign_in("viewer").post(f"{path_of(container)}/try", data=entered()).status_code == 403
+
+
+def test_the_outcome_of_a_trial_is_shown_with_what_to_do(
+    sign_in: SignIn, world: World, container: Container
+) -> None:
+    trial = services.request(world.session, container, stored(world, container), TEST)
+    found = {"protocol": "acp", "tls": {"version": "TLSv1.3", "subject": HOSTILE}}
+    services.finish(
+        world.session, trial, success=False, outcome=f"refused {HOSTILE}", advice="renew it", found=found
+    )
+    world.session.commit()
+    page = sign_in("operator").get(path_of(container)).text
+    assert "What to do: renew it" in page
+    assert "TLSv1.3" in page
+    assert HOSTILE not in page

@@ -110,9 +110,9 @@ class ConfigurationForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no 
 
 
 def proposed(args: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of fields that a URL proposes; what cannot be read proposes nothing."""
+    """Return the values and the reason that a URL proposes; what cannot be read proposes nothing."""
     found: dict[str, Any] = {}
     for name in DEFAULTS.as_dict().keys() & args.keys():
         with suppress(Invalid):
             found[name] = read(name, args[name])
-    return found
+    return found | {name: args[name] for name in ("reason",) if name in args}
