@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.errors import NotFound
 from app.models import ConfigurationRevision, Container
@@ -94,7 +95,7 @@ def latest_of_many(
         select(ConfigurationRevision)
         .where(ConfigurationRevision.container_id.in_(container_ids))
         .order_by(ConfigurationRevision.container_id, ConfigurationRevision.number.desc())
-        .distinct(ConfigurationRevision.container_id)
+        .ext(distinct_on(ConfigurationRevision.container_id))
     )
     return {each.container_id: each for each in found}
 

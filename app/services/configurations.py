@@ -213,14 +213,14 @@ def _change(
     check(values, configuration.container.endpoint_url)
     if values.as_dict() == latest.settings:
         return None
-    put(session, configuration, values)
+    _put(session, configuration, values)
     revision = revisions.write(session, configuration, latest, actor, why, reverted_from=reverted_from)
     revisions.note(session, revision, latest.settings, "configuration changed")
     doorbell.ask(session, configuration.container_id)
     return revision
 
 
-def put(session: Session, configuration: AcpConnectionConfiguration, values: ConfigurationValues) -> None:
+def _put(session: Session, configuration: AcpConnectionConfiguration, values: ConfigurationValues) -> None:
     """Write values into a configuration's row. Raises Invalid where the database knows a rule better."""
     with enforced(session):
         for name, value in values.as_dict().items():

@@ -8,6 +8,7 @@ from app import access
 from app.web import (
     assets,
     audit,
+    bulk_edits,
     configuration_revisions,
     configurations,
     connection_actions,
@@ -37,6 +38,7 @@ BLUEPRINTS = (
     messages.bp,
     configurations.bp,
     configuration_revisions.bp,
+    bulk_edits.bp,
     protocol_migrations.bp,
     prompts.bp,
     sessions.bp,

@@ -61,6 +61,8 @@ ROUTES = {
     "configurations.update": OPERATORS,
     "configurations.validate": OPERATORS,
     "configurations.try_": OPERATORS,
+    "bulk_edits.edit": OPERATORS,
+    "bulk_edits.apply": OPERATORS,
     "configuration_revisions.index": READERS,
     "configuration_revisions.show": READERS,
     "configuration_revisions.revert": OPERATORS,
