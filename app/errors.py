@@ -46,6 +46,10 @@ class Conflict(ConsoleError):
     """Something else stands in the way. See what is under way and try again afterwards."""
 
 
+class Outdated(Conflict):
+    """It was changed since it was shown. Look at what is there now, and decide again."""
+
+
 class DatabaseUnavailable(ConsoleError):
     """The database does not answer. Check DATABASE_URL and that PostgreSQL is running."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import websockets
 from websockets.client import ClientProtocol
@@ -13,7 +13,7 @@ from websockets.frames import CloseCode
 from websockets.uri import parse_uri
 
 from app.errors import DialError, HandshakeRefused
-from app.gateway import sockets
+from app.gateway import sockets, tls
 from app.gateway.causes import of_dial, of_status, plain
 from app.gateway.transport import Ended
 from app.gateway.websocket import LARGEST_FRAME, QUIET, WebSocket
@@ -58,6 +58,13 @@ class AcpTransport:
     @property
     def ended(self) -> Ended | None:
         return _ended(self._socket.closed, self._socket.error) if self._socket.lost.done() else None
+
+    def facts(self) -> dict[str, Any]:
+        extensions = [each.name for each in self._socket.protocol.extensions]
+        return {
+            "compression": ", ".join(extensions) or None,
+            "tls": tls.facts(self._socket.transport.get_extra_info("ssl_object")),
+        }
 
     def frames(self, at_once: Callable[[str], bool]) -> AsyncIterator[str]:
         """Yield text frames; binary ones are ignored (wire.md)."""

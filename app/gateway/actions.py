@@ -90,14 +90,14 @@ class Actions:
         """Look whether the container is well: over the open connection, or else by a dial beside it."""
         link = self._channel.link
         if link is not None and not link.lost.done():
-            return await _measured(link, "over the open connection")
+            return await measured(link, "over the open connection")
         dialling, protocol = now.goal
         try:
             link = await self._connector.open_aside(dialling, protocol)
         except DialError as error:
             return Finding(False, f"a dial aside failed: {error}")
         try:
-            return await _measured(link, "over a dial aside, after its handshake")
+            return await measured(link, "over a dial aside, after its handshake")
         finally:
             await link.close("only looked whether it is well")
 
@@ -120,23 +120,23 @@ class Actions:
         await self._connector.ledger.write(finish)
 
 
-async def _measured(link: Link, how: str) -> Finding:
-    """Ask on both layers, so that a frozen agent behind a live socket is told from a lost connection.
+async def measured(link: Link, how: str) -> Finding:
+    """Ask a link on both layers, so that a frozen agent behind a live socket is told from a lost connection.
 
     HTTP has one layer only, the health check.
     """
-    measured: dict[str, Any] = {"over": how}
+    times: dict[str, Any] = {"over": how}
     alive = ""
     if link.protocol is Protocol.ACP:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                measured["socket_ms"] = round(await link.transport.ping() * 1000, 3)
+                times["socket_ms"] = round(await link.transport.ping() * 1000, 3)
         except TimeoutError as error:
             why = str(error) or f"no pong came within {PROBE_SECONDS:g} s"
-            return Finding(False, f"the socket did not answer {how}: {why}", measured)
-        alive = f"although its socket did in {measured['socket_ms']:.1f} ms: "
+            return Finding(False, f"the socket did not answer {how}: {why}", times)
+        alive = f"although its socket did in {times['socket_ms']:.1f} ms: "
     try:
-        measured["agent_ms"] = round(await link.health(PROBE_SECONDS), 3)
+        times["agent_ms"] = round(await link.health(PROBE_SECONDS), 3)
     except TimeoutError as error:
-        return Finding(False, f"the agent did not answer {how}, {alive}{error}", measured)
-    return Finding(True, f"the agent answered in {measured['agent_ms']:.1f} ms {how}", measured)
+        return Finding(False, f"the agent did not answer {how}, {alive}{error}", times)
+    return Finding(True, f"the agent answered in {times['agent_ms']:.1f} ms {how}", times)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from app.errors import DialError, HandshakeRefused
+from app.gateway import tls
 from app.gateway.causes import of_dial, of_status, plain
 from app.gateway.transport import Ended, Failed
 from app.protocol import states
@@ -58,7 +59,11 @@ class HttpTransport:
         self._answers: asyncio.Queue[str | Failed | Ended] = asyncio.Queue()
         self._posts: set[asyncio.Task[None]] = set()
         self.ended: Ended | None = None
+        self._tls: dict[str, str] | None = None
         self.opened: dict[str, object] = {"transport": "http", "url": http_url(address.endpoint, path)}
+
+    def facts(self) -> dict[str, Any]:
+        return {"compression": None, "tls": self._tls}
 
     async def frames(
         self,
@@ -121,6 +126,8 @@ class HttpTransport:
             extensions=self._extensions,
         ) as response:
             address.cookies.take(named, response.headers.multi_items())
+            if address.tls and self._tls is None:
+                self._tls = tls.facts(response.extensions["network_stream"].get_extra_info("ssl_object"))
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk

@@ -11,7 +11,7 @@ from sqlalchemy import exists, or_, select
 from app.models import AcpConnection, Container, ProtocolMigration
 from app.protocol.endings import Ending
 from app.protocol.states import ActionKind, ContainerStatus, MigrationPhase, Protocol
-from app.queries import connection_actions, containers, protocol_migrations
+from app.queries import configuration_trials, connection_actions, containers, protocol_migrations
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from app.models import ConnectionAction
+    from app.models import ConfigurationTrial, ConnectionAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,14 @@ class PendingAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingTrial:
+    """A changed configuration that somebody wants tried."""
+
+    id: uuid.UUID
+    values: ConfigurationValues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialling:
     """What is settled when a connection is opened; a change of it needs another one."""
 
@@ -80,6 +88,7 @@ class Snapshot:
     configuration: ConfigurationValues
     migration: OpenMigration | None
     actions: Sequence[PendingAction]
+    trial: PendingTrial | None
 
     @property
     def open_actions(self) -> Sequence[PendingAction]:
@@ -128,8 +137,10 @@ def load(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Snaps
     actions = defaultdict(list)
     for action in connection_actions.pending_of_many(session, container_ids):
         actions[action.container_id].append(_pending(action))
+    open_trials = configuration_trials.open_of_many(session, container_ids)
+    trials = {each.container_id: _trial(each) for each in open_trials}
     return [
-        _snapshot(found[each], migrations.get(each), actions[each], new=each not in known)
+        _snapshot(found[each], migrations.get(each), actions[each], trials.get(each), new=each not in known)
         if each in found
         else None
         for each in container_ids
@@ -140,6 +151,7 @@ def _snapshot(
     container: Container,
     migration: ProtocolMigration | None,
     actions: Sequence[PendingAction],
+    trial: PendingTrial | None,
     *,
     new: bool,
 ) -> Snapshot:
@@ -162,7 +174,12 @@ def _snapshot(
         configuration=values,
         migration=None if migration is None else _open_migration(migration),
         actions=actions,
+        trial=trial,
     )
+
+
+def _trial(trial: ConfigurationTrial) -> PendingTrial:
+    return PendingTrial(id=trial.id, values=ConfigurationValues.of_settings(trial.settings))
 
 
 def _pending(action: ConnectionAction) -> PendingAction:

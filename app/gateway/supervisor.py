@@ -18,6 +18,7 @@ from app.gateway.actions import Actions
 from app.gateway.adoption import adopt
 from app.gateway.connector import Connector
 from app.gateway.migrator import Migrator
+from app.gateway.trials import Trials
 from app.protocol.endings import Ending
 from app.protocol.states import Cause, Protocol
 from app.queries import containers
@@ -46,6 +47,7 @@ class Supervisor:
         self._ledger = self._connector.ledger
         self._attempts = self._connector.attempts
         self._actions = Actions(self._connector)
+        self._trials = Trials(self._connector)
         self._doorbell = asyncio.Event()
         self._migrating = False
         self._turns = context.turns
@@ -77,6 +79,7 @@ class Supervisor:
         finally:
             self.ended = True
             self._leave_line()
+            await self._trials.stop()
             await self._connector.let_go(self._parting)
 
     async def stop(self, task: asyncio.Task[None], reason: str) -> None:
@@ -97,6 +100,7 @@ class Supervisor:
         self._migrating = now.migration is not None
         self._connector.configure(now.configuration)
         self._attempts.aim(now.goal, now.configuration)
+        self._trials.begin(now)
         link = self.channel.link
         if await self._actions.carry_out(now):
             pass  # the rows say what is next

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.errors import DialError, EndpointRefused
 from app.protocol.reasons import Reason
@@ -47,6 +47,24 @@ async def context(level: EncryptionLevel, settings: Settings) -> ssl.SSLContext:
             raise EndpointRefused(Reason.NO_CLIENT_CERTIFICATE.told())
         own = (settings.tls_client_cert, settings.tls_client_key)
     return await asyncio.to_thread(_current, level, settings.tls_ca_file, own)
+
+
+def facts(connection: ssl.SSLObject | None) -> dict[str, str] | None:
+    """Return what two sides have agreed on, in words; None without TLS."""
+    if connection is None:
+        return None
+    told = {"version": connection.version() or "TLS"}
+    cipher = connection.cipher()
+    if cipher is not None:
+        told["cipher"] = f"{cipher[0]}, {cipher[2]} bits"
+    certificate: dict[str, Any] = connection.getpeercert() or {}
+    if "notAfter" in certificate:
+        told["valid_until"] = str(certificate["notAfter"])
+    for part in ("subject", "issuer"):
+        names = [value for rdn in certificate.get(part, ()) for key, value in rdn if key == "commonName"]
+        if names:
+            told[part] = names[-1]
+    return told
 
 
 def _current(level: EncryptionLevel, authorities: Path | None, own: tuple[Path, ...]) -> ssl.SSLContext:

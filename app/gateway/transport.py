@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import uuid
@@ -48,6 +48,9 @@ class Transport(Protocol):
 
     @property
     def ended(self) -> Ended | None: ...
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was negotiated below the protocol: `compression`, `tls`; None where there is none."""
 
     @property
     def takes(self) -> bool:

@@ -103,6 +103,22 @@ class Migrations(Channel):
         return [("migrations", {})]
 
 
+class Configuration(Channel):
+    """A container's configuration: its revisions, and what came of trials."""
+
+    _names = ("configuration_revisions", "configuration_trials")
+
+    def __init__(self, container_id: uuid.UUID) -> None:
+        super().__init__()
+        self._container_id = container_id
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell == (self._container_id, None)
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [(name, {"container_id": self._container_id}) for name in self._names]
+
+
 class Beating(Channel):
     """What no bell rings for: it is read again after a while."""
 

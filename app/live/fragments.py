@@ -18,6 +18,8 @@ from app.extensions import db
 from app.protocol.states import Protocol
 from app.queries import (
     acp_sessions,
+    configuration_revisions,
+    configuration_trials,
     connection_actions,
     connections,
     containers,
@@ -29,6 +31,7 @@ from app.queries import (
     waiting,
 )
 from app.queries.statistics import ALL, TOP
+from app.services.configurations import DEFAULTS, LABELS, ConfigurationValues
 from app.services.connection_actions import obstacles
 
 if TYPE_CHECKING:
@@ -137,6 +140,33 @@ def _migration_history(session: Session, container_id: uuid.UUID) -> Mapping[str
     return {"container_id": container_id, "migrations": found}
 
 
+def _configuration_values(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    return {
+        "container": container,
+        "values": ConfigurationValues.of(container.configuration).as_dict(),
+        "defaults": DEFAULTS.as_dict(),
+        "labels": LABELS,
+        "latest": configuration_revisions.latest(session, container_id),
+    }
+
+
+def _configuration_revisions(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    return {
+        "container": containers.get(session, container_id),
+        "revisions": configuration_revisions.of_container(session, container_id),
+        "labels": LABELS,
+    }
+
+
+def _configuration_trials(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    return {
+        "container_id": container_id,
+        "trials": configuration_trials.of_container(session, container_id),
+        "labels": LABELS,
+    }
+
+
 def _gateways(session: Session) -> Mapping[str, Any]:
     return {"gateways": gateways.rows(session), "nobodys": gateways.held_by_nobody(session)}
 
@@ -219,6 +249,9 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "connection_actions": Fragment("connection_actions/_actions.html", _connection_actions),
     "migration_actions": Fragment("protocol_migrations/_actions.html", _migration_actions),
     "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
+    "configuration_values": Fragment("configurations/_values.html", _configuration_values),
+    "configuration_revisions": Fragment("configuration_revisions/_history.html", _configuration_revisions),
+    "configuration_trials": Fragment("configurations/_trials.html", _configuration_trials),
     "gateways": Fragment("gateways/_table.html", _gateways),
     "migrations": Fragment("protocol_migrations/_table.html", _migrations),
     "connection_state": Fragment("connections/_state.html", _connection_state),

@@ -10,7 +10,16 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.channels import Containers, Conversation, Gateways, Message, Migrations, Sessions, Statistics
+from app.live.channels import (
+    Configuration,
+    Containers,
+    Conversation,
+    Gateways,
+    Message,
+    Migrations,
+    Sessions,
+    Statistics,
+)
 from app.live.hub import TooManyViewers
 from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
@@ -95,6 +104,11 @@ def session(socket: Server, container_id: uuid.UUID, session_id: str) -> None:
     view = "waterfall" if request.args.get("view") == "waterfall" else ""
     topic = ("session", container_id, session_id, view)
     _watch(socket, topic, lambda: Conversation(container_id, session_id, view))
+
+
+@live("/containers/<uuid:container_id>/configuration")
+def configuration(socket: Server, container_id: uuid.UUID) -> None:
+    _watch(socket, ("configuration", container_id), lambda: Configuration(container_id))
 
 
 @live("/connections/<uuid:connection_id>")

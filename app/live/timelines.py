@@ -89,7 +89,7 @@ class Timeline(Channel):
         return [*super().missed(place, first=first), caught_up(records), records]
 
     def _after(self, cursor: uuid.UUID, most: int, shown: int) -> tuple[Sequence[AcpMessage], str]:
-        """Read what came after a cursor; of more than `most`, the latest, and the row that stands for more."""
+        """Read what came after a cursor; of more than `most` the latest, and a row that says so."""
         found = self._read(after=cursor, limit=most + 1)
         if len(found) <= most:
             return found, ""
@@ -137,6 +137,8 @@ class ContainerTimeline(Timeline):
         "container_connections",
         "migration_actions",
         "migration_history",
+        "configuration_values",
+        "configuration_revisions",
     )
     _made_of_records = ("container_waiting",)
 

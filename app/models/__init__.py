@@ -8,6 +8,8 @@ from app.models.acp_connection_configuration import AcpConnectionConfiguration
 from app.models.acp_message import AcpMessage
 from app.models.audit_event import AuditEvent
 from app.models.base import Base, new_id
+from app.models.configuration_revision import ConfigurationRevision
+from app.models.configuration_trial import ConfigurationTrial
 from app.models.connection_action import ConnectionAction
 from app.models.container import Container
 from app.models.container_session import ContainerSession
@@ -26,6 +28,8 @@ __all__ = [
     "AuditEvent",
     "Base",
     "CallerToken",
+    "ConfigurationRevision",
+    "ConfigurationTrial",
     "ConnectionAction",
     "Container",
     "ContainerLease",
@@ -35,10 +39,10 @@ __all__ = [
     "Incident",
     "IncidentNote",
     "LastLook",
+    "MessageRollup",
     "MessageSearchBlock",
     "MessageSearchCursor",
     "MessageSearchSlice",
-    "MessageRollup",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",

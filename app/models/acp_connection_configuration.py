@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -16,7 +16,20 @@ if TYPE_CHECKING:
 
 
 class AcpConnectionConfiguration(Base):
-    """A container's connection settings; all times are milliseconds."""
+    """A container's connection settings; all times are milliseconds. `FIELDS` are those that people set."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        "max_reconnect_attempts",
+        "reconnect_delay",
+        "max_reconnect_delay",
+        "idle_timeout",
+        "keep_alive_interval",
+        "compression_enabled",
+        "encryption_level",
+        "enable_bulk_operations",
+        "enable_status_events",
+        "enable_metrics",
+    )
 
     __tablename__ = "acp_connection_configuration"
     __table_args__ = (

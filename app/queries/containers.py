@@ -133,6 +133,12 @@ def page(
     )
 
 
+def ids(session: Session, narrowed: ContainerFilter) -> Sequence[uuid.UUID]:
+    """Return all containers that the list shows under a filter, in order of name."""
+    rows = _rows(narrowed).with_only_columns(Container.id).order_by(Container.name)
+    return session.scalars(rows).all()
+
+
 def row(session: Session, container_id: uuid.UUID) -> ContainerRow | None:
     """Return one container's line of the list."""
     found = session.execute(_rows(ContainerFilter()).where(Container.id == container_id)).one_or_none()

@@ -12,7 +12,7 @@ from app.errors import Conflict, EndpointRefused, Invalid
 from app.models import AcpConnectionConfiguration, Container, ContainerLease, ContainerSession
 from app.protocol.endpoints import parse_endpoint
 from app.protocol.states import ContainerStatus, EncryptionLevel, Protocol
-from app.services import audit, connection_actions, doorbell
+from app.services import audit, configuration_revisions, connection_actions, doorbell
 from app.services.rules import enforced
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def register(
     with enforced(session):
         session.add(container)
         session.flush()
+    configuration_revisions.write(session, container.configuration, None, actor, "registered")
     audit.record(session, actor, "container registered", ("container", container.id), after=_shown(container))
     doorbell.ask(session, container.id)
     return container

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 if TYPE_CHECKING:
     import uuid
@@ -39,6 +40,14 @@ def ask(session: Session, container_id: uuid.UUID) -> None:
     """Say it to the gateway too, because there is something to do."""
     tell(session, container_id)
     session.execute(select(func.pg_notify(INTENTS, f"container {container_id}")))
+
+
+def ask_all(session: Session, container_ids: Sequence[uuid.UUID]) -> None:
+    """Say it of many containers to those who show, and to those who act one by one, as they listen."""
+    tell_all(session, container_ids)
+    for start in range(0, len(container_ids), LINES):
+        lines = [f"container {each}" for each in container_ids[start : start + LINES]]
+        session.execute(select(func.pg_notify(INTENTS, func.unnest(cast(lines, ARRAY(Text))))))
 
 
 def free(session: Session) -> None:

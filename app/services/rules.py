@@ -23,6 +23,7 @@ CONFLICTS: Final[Mapping[str, str]] = {
     "uq_acp_connection_one_active": "the container has an active connection already",
     "uq_connection_action_one_open": "the same is under way for this container already",
     "uq_connection_action_one_hold": "the container is held disconnected already",
+    "uq_acp_connection_configuration_trial_one_open": "a trial for this container is under way already",
     "uq_protocol_migration_one_open": "a protocol migration of this container is under way already",
     "uq_caller_token_name": "a token of this name exists already",
     "uq_console_user_email": "a user with this e-mail exists already",

@@ -8,6 +8,8 @@ from app import access
 from app.web import (
     assets,
     audit,
+    bulk_edits,
+    configuration_revisions,
     configurations,
     connection_actions,
     connections,
@@ -42,6 +44,8 @@ BLUEPRINTS = (
     connection_actions.bp,
     messages.bp,
     configurations.bp,
+    configuration_revisions.bp,
+    bulk_edits.bp,
     protocol_migrations.bp,
     prompts.bp,
     sessions.bp,

@@ -11,7 +11,6 @@ from app.errors import ConsoleError
 from app.extensions import db, htmx
 from app.queries import containers as queries
 from app.services import containers
-from app.web.configurations import form_for
 from app.web.forms.connection_action import ActionForm
 from app.web.forms.container import ContainerForm, FilterForm, RemovalForm
 from app.web.forms.errors import report
@@ -66,7 +65,6 @@ def show(container_id: uuid.UUID) -> ResponseReturnValue:
         "containers/show.html",
         container=container,
         timeline=Timeline.of_container(container.id),
-        configuration=form_for(container),
         action=ActionForm(),
         migration=MigrationForm(),
         prompt=PromptForm(),

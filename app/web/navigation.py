@@ -46,6 +46,7 @@ PLACES: Final = (
     Place("fleet_sessions.index", "Sessions"),
     Place("statistics.index", "Statistics"),
     Place("protocol_migrations.index", "Protocol migrations", group="Change"),
+    Place("configuration_revisions.index", "Configurations", group="Change"),
     Place("audit.index", "Audit", group="Look back"),
     Place("incidents.index", "Incidents", group="Look back"),
     Place("explanations.index", "Explanations", group="Look back"),

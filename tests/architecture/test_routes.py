@@ -77,12 +77,19 @@ ROUTES = {
     "configurations.edit": OPERATORS,
     "configurations.update": OPERATORS,
     "configurations.validate": OPERATORS,
+    "configurations.try_": OPERATORS,
+    "bulk_edits.edit": OPERATORS,
+    "bulk_edits.apply": OPERATORS,
+    "configuration_revisions.index": READERS,
+    "configuration_revisions.show": READERS,
+    "configuration_revisions.revert": OPERATORS,
     "prompts.create": OPERATORS,
     "protocol_migrations.index": READERS,
     "protocol_migrations.create": MIGRATORS,
     "protocol_migrations.roll_back": MIGRATORS,
     "live.containers": READERS,
     "live.container": READERS,
+    "live.configuration": READERS,
     "live.connection": READERS,
     "live.gateways": READERS,
     "live.message": READERS,
@@ -135,6 +142,7 @@ def _passes(app: Flask, client: FlaskClient, endpoint: str) -> Iterator[bool]:
         path = rule.rule
         for argument in rule.arguments:
             path = path.replace(f"<uuid:{argument}>", ID).replace(f"<path:{argument}>", "console.css")
+            path = path.replace(f"<int:{argument}>", "7")
         if rule.websocket:
             yield _opens(client, path)
         else:

@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from app.models import Base
+from app.services.configurations import ConfigurationValues
 from tests.support.catalog import schema, structure
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.db.conftest import Migrations
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0013")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
 
 CONTAINER = (
     "SELECT id, name, image, endpoint_url, status, labels, owner, created_at, updated_at FROM container"
@@ -86,6 +87,26 @@ def test_containers_from_before_get_their_session_and_configuration(migrations: 
         " JOIN acp_connection_configuration k ON k.container_id = c.id ORDER BY c.name"
     )
     assert parts == [("a", "http", 1000), ("b", "http", 1000)]
+
+
+def test_configurations_from_before_get_their_first_revision(migrations: Migrations) -> None:
+    migrations.up("0008")
+    migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h'), ('b', 'http://h')")
+    migrations.rows("UPDATE acp_connection_configuration SET idle_timeout = 7")
+    migrations.up("0012")
+    query = (
+        "SELECT number, (settings->>'idle_timeout')::int, changed, actor, reason, at = k.updated_at"
+        " FROM acp_connection_configuration_revision JOIN acp_connection_configuration k USING (container_id)"
+    )
+    first = (1, 7, [], "console", "as it stood when revisions began", True)
+    assert migrations.rows(query) == [first, first]
+    (settings, version, apart), _ = migrations.rows(
+        "SELECT settings, uuid_extract_version(id), abs(extract(epoch FROM uuid_extract_timestamp(id) - at))"
+        " FROM acp_connection_configuration_revision"
+    )
+    assert settings == ConfigurationValues(encryption_level="standard", idle_timeout=7).as_dict()
+    assert version == 7
+    assert float(str(apart)) < 0.001
 
 
 def test_records_survive_what_stands_beside_the_model(migrations: Migrations) -> None:

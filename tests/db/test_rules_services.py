@@ -136,7 +136,7 @@ def test_a_configurations_values(session: Session, register: Register, field: st
     configuration = register().configuration
     before = ConfigurationValues.of(configuration)
     with pytest.raises(Invalid) as refused:
-        configurations.update(session, configuration, replace(before, **{field: value}), TESTER)
+        configurations.update(session, configuration, replace(before, **{field: value}), TESTER, "x")
     assert refused.value.field == field
     assert ConfigurationValues.of(configuration) == before
 

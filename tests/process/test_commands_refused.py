@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from flask.testing import FlaskCliRunner
     from sqlalchemy.orm import Session
 
+CHANGE = ("configurations", "change", "--reason", "x", "web-1")
 TABLE_COMMANDS = (
     ("containers", "list"),
     ("containers", "show", "web-1"),
     ADD,
     ("containers", "edit", "web-1"),
     ("containers", "remove", "web-1"),
-    ("configurations", "change", "web-1", "idle_timeout=1"),
+    (*CHANGE, "idle_timeout=1"),
     ("protocol-migrations", "start", "web-1", "--to", "acp", "--reason", "to see"),
     ("protocol-migrations", "rollback", "01a206b7-b229-75d1-bf81-66585ad1cc9a", "--reason", "to see"),
     ("protocol-migrations", "list"),
@@ -53,11 +54,11 @@ TABLE_COMMANDS = (
         (("containers", "edit", "web-1", "--protocols", "acp"), "preferred_protocol: must be one"),
         (("containers", "show", "nobody"), "no container 'nobody'"),
         (("containers", "remove", "nobody"), "no container 'nobody'"),
-        (("configurations", "change", "web-1", "delay=1"), "with a FIELD of max_reconnect_attempts"),
-        (("configurations", "change", "web-1", "idle_timeout=long"), "'long' is not a whole number"),
-        (("configurations", "change", "web-1", "reconnect_delay=60000"), "at most max_reconnect_delay"),
-        (("configurations", "change", "web-1", "encryption_level=huge"), "one of none, standard, high"),
-        (("configurations", "change", "web-1", "enable_metrics=x"), "neither true nor false"),
+        ((*CHANGE, "delay=1"), "with a FIELD of max_reconnect_attempts"),
+        ((*CHANGE, "idle_timeout=long"), "'long' is not a whole number"),
+        ((*CHANGE, "reconnect_delay=60000"), "at most max_reconnect_delay"),
+        ((*CHANGE, "encryption_level=huge"), "one of none, standard, high"),
+        ((*CHANGE, "enable_metrics=x"), "neither true nor false"),
         (("protocol-migrations", "start", "web-1", "--to", "smoke", "--reason", "x"), "smoke"),
         (("protocol-migrations", "start", "web-1", "--to", "acp", "--reason", ""), "reason"),
         (("protocol-migrations", "rollback", "3", "--reason", "x"), "'3' is not the id"),

@@ -32,6 +32,15 @@ TIMED = MESSAGE.replace("size)", "size, processing_time)")
 MIGRATION = "INSERT INTO protocol_migration (container_id, from_protocol, to_protocol) VALUES"
 CONTAINER = "INSERT INTO container (name, endpoint_url, supported_protocols, preferred_protocol) VALUES"
 ACTION = "INSERT INTO connection_action (container_id, kind, reason, requested_by) VALUES"
+REVISION = (
+    "INSERT INTO acp_connection_configuration_revision"
+    " (container_id, number, settings, changed, actor, reason, reverted_from) VALUES"
+)
+FIRST = "(id(1), 1, '{}', '{}', 'ann', 'r', NULL)"
+TRIAL = (
+    "INSERT INTO acp_connection_configuration_trial (container_id, settings, changed, requested_by) VALUES"
+)
+FINISH_TRIAL = "UPDATE acp_connection_configuration_trial SET finished_at = now()"
 FINISH = "UPDATE connection_action SET finished_at = now()"
 TWO_HOLDS = (
     f"{ACTION} (id(1), 'disconnect', 'r', 'ann'); {FINISH}, success = true;"
@@ -160,6 +169,34 @@ BROKEN = [
     (
         f"{ACTION} (id(1), 'probe', 'r', 'ann'); UPDATE connection_action SET released_at = now()",
         "ck_connection_action_only_a_disconnect_is_released",
+    ),
+    (
+        f"{REVISION} (id(1), 0, '{{}}', '{{}}', 'ann', 'r', NULL)",
+        "ck_acp_connection_configuration_revision_number_positive",
+    ),
+    (
+        f"{REVISION} (id(1), 2, '{{}}', '{{}}', 'ann', 'r', 2)",
+        "ck_acp_connection_configuration_revision_reverted_from_earlier",
+    ),
+    (
+        f"{REVISION} {FIRST}, {FIRST}",
+        "uq_acp_connection_configuration_revision_container_id_number",
+    ),
+    (
+        f"{REVISION} (id(9), 1, '{{}}', '{{}}', 'ann', 'r', NULL)",
+        "fk_acp_connection_configuration_revision_container_id",
+    ),
+    (
+        "UPDATE acp_connection_configuration_revision SET actor = 'bob'",
+        "acp_connection_configuration_revision_append_only",
+    ),
+    (
+        f"{TRIAL} (id(1), '{{}}', '{{}}', 'ann'), (id(1), '{{}}', '{{}}', 'bob')",
+        "uq_acp_connection_configuration_trial_one_open",
+    ),
+    (
+        f"{TRIAL} (id(1), '{{}}', '{{}}', 'ann'); {FINISH_TRIAL}",
+        "ck_acp_connection_configuration_trial_success_set_when_finished",
     ),
     ("UPDATE audit_event SET actor = 'bob'", "audit_event_append_only"),
     ("DELETE FROM audit_event", "audit_event_append_only"),

@@ -201,4 +201,4 @@ class Store:
 
 def _configure(session: Session, container: Container, values: dict[str, Any]) -> None:
     present = ConfigurationValues.of(container.configuration)
-    configurations.update(session, container.configuration, replace(present, **values), TESTER)
+    configurations.update(session, container.configuration, replace(present, **values), TESTER, "to see")

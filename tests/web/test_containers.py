@@ -172,7 +172,7 @@ def test_the_page_shows_session_connections_migrations_and_messages(sign_in: Sig
     world.migrated(container, connection)
     world.record(connection, {"params": {"update": {"content": {"type": "text", "text": "good morning"}}}})
     page = sign_in("operator").get(f"/containers/{container.id}").text
-    for words in ("good morning", "try it", str(connection.id), "max_reconnect_attempts", "Send a prompt"):
+    for words in ("good morning", "try it", str(connection.id), "Reconnect attempts", "Send a prompt"):
         assert words in page
     assert 'id="migrate"' not in page  # the form; its buttons are hidden from those who cannot use them
     assert Cause.OPERATOR in page

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 REASON_LENGTH: Final = 500
 """Characters: a reason is a sentence or two in a history."""
 
+DIGITS: Final = 10
+"""A hidden number has fewer."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -26,6 +29,12 @@ def no_control_characters(_form: Any, field: Field) -> None:
 
 def stripped(value: str | None) -> str:
     return (value or "").strip()
+
+
+def whole(sent: object) -> int | None:
+    """Read a number that a form carries hidden; None where there is none, or something else."""
+    text = str(sent or "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < DIGITS else None
 
 
 class CheckboxesField(SelectMultipleField):  # type: ignore[misc]  # WTForms ships no types

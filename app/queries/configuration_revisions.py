@@ -1,0 +1,135 @@
+"""Revisions of connection configurations: of one container, and the fleet's, the newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from app.errors import NotFound
+from app.models import ConfigurationRevision, Container
+from app.models.base import first_id_at
+
+if TYPE_CHECKING:
+    import datetime as dt
+    import uuid
+    from collections.abc import Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionFilter:
+    """What the list is narrowed to; what is empty narrows nothing.
+
+    `container` is a name or a part of one, `actor` a part of one, `field` a changed field, `since` and
+    `until` are times between which it was saved, `bulk` is a bulk edit.
+    """
+
+    container: str = ""
+    actor: str = ""
+    field: str = ""
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    bulk: uuid.UUID | None = None
+
+
+class RevisionRow(NamedTuple):
+    """A line of the list: the revision, and the name of its container."""
+
+    revision: ConfigurationRevision
+    container: str
+
+
+def latest(session: Session, container_id: uuid.UUID) -> ConfigurationRevision | None:
+    """Return a container's newest revision; None where it was never changed through the console."""
+    return session.scalar(
+        select(ConfigurationRevision)
+        .where(ConfigurationRevision.container_id == container_id)
+        .order_by(ConfigurationRevision.number.desc())
+        .limit(1)
+    )
+
+
+def find(session: Session, container_id: uuid.UUID, number: int) -> ConfigurationRevision | None:
+    """Return a revision by its number, if there is one."""
+    return session.scalar(
+        select(ConfigurationRevision).where(
+            ConfigurationRevision.container_id == container_id, ConfigurationRevision.number == number
+        )
+    )
+
+
+def get(session: Session, container_id: uuid.UUID, number: int) -> ConfigurationRevision:
+    """Return a revision by its number.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = find(session, container_id, number) if number in range(1, 2**31) else None
+    if found is None:
+        raise NotFound(f"there is no revision {number} of this container's configuration")
+    return found
+
+
+def of_container(
+    session: Session, container_id: uuid.UUID, limit: int = 5
+) -> Sequence[ConfigurationRevision]:
+    """Return a container's latest revisions, the newest first."""
+    return session.scalars(
+        select(ConfigurationRevision)
+        .where(ConfigurationRevision.container_id == container_id)
+        .order_by(ConfigurationRevision.number.desc())
+        .limit(limit)
+    ).all()
+
+
+def latest_of_many(
+    session: Session, container_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, ConfigurationRevision]:
+    """Return the newest revision of each of some containers."""
+    found = session.scalars(
+        select(ConfigurationRevision)
+        .where(ConfigurationRevision.container_id.in_(container_ids))
+        .order_by(ConfigurationRevision.container_id, ConfigurationRevision.number.desc())
+        .ext(distinct_on(ConfigurationRevision.container_id))
+    )
+    return {each.container_id: each for each in found}
+
+
+def page(
+    session: Session, narrowed: RevisionFilter, *, before: uuid.UUID | None = None, limit: int = 50
+) -> Sequence[RevisionRow]:
+    """Return the latest revisions of the fleet, or those before a cursor."""
+    revision = ConfigurationRevision
+    statement = (
+        select(revision, Container.name)
+        .join(Container, Container.id == revision.container_id)
+        .order_by(revision.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(revision.id < before)
+    return [RevisionRow(revision, name) for revision, name in session.execute(_narrow(statement, narrowed))]
+
+
+def _narrow(
+    statement: Select[ConfigurationRevision, str], narrowed: RevisionFilter
+) -> Select[ConfigurationRevision, str]:
+    revision = ConfigurationRevision
+    if narrowed.container:
+        statement = statement.where(Container.name.icontains(narrowed.container, autoescape=True))
+    if narrowed.actor:
+        statement = statement.where(revision.actor.icontains(narrowed.actor, autoescape=True))
+    if narrowed.field:
+        statement = statement.where(revision.changed.contains([narrowed.field]))
+    if narrowed.since is not None:
+        statement = statement.where(revision.id >= first_id_at(narrowed.since))
+    if narrowed.until is not None:
+        statement = statement.where(revision.id < first_id_at(narrowed.until))
+    if narrowed.bulk is not None:
+        statement = statement.where(revision.bulk_id == narrowed.bulk)
+    return statement
