@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.browser.conftest import Notes
+
 PATIENCE = 30_000  # ms
 
 expect.set_options(timeout=PATIENCE)
@@ -117,7 +119,7 @@ def test_a_configuration_is_checked_while_typing_tried_and_saved(page: Page) -> 
     expect(first_delay).to_have_value("750")
 
 
-def test_who_edits_a_configuration_hears_of_a_revision_that_others_save(page: Page) -> None:
+def test_who_edits_a_configuration_hears_of_a_revision_that_others_save(page: Page, notes: Notes) -> None:
     open_container(page, "plain")
     page.locator("#configuration").get_by_role("link", name="Edit…").click()
     other = page.context.new_page()
@@ -133,6 +135,9 @@ def test_who_edits_a_configuration_hears_of_a_revision_that_others_save(page: Pa
     page.get_by_role("button", name="Save configuration").click()
     expect(page.get_by_label("First delay")).to_have_value("1100")
     expect(page.locator("#note-reconnect_delay")).to_contain_text("taken over here")
+    (conflict,) = notes.console  # Chromium notes the status of a page that is no success
+    assert "409" in conflict
+    notes.console.clear()
     page.get_by_role("button", name="Save configuration").click()
     expect(page.locator("#flashes")).to_contain_text("is saved as revision")
     expect(page.locator("#current-idle_timeout")).to_have_text("62000")
