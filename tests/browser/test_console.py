@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.browser.conftest import Notes
+
 PATIENCE = 30_000  # ms
 
 expect.set_options(timeout=PATIENCE)
@@ -94,16 +96,52 @@ def test_pausing_misses_nothing(page: Page) -> None:
     assert ids == sorted(ids, reverse=True)
 
 
-def test_a_configuration_is_checked_while_typing_and_saved(page: Page) -> None:
+def test_a_configuration_is_checked_while_typing_tried_and_saved(page: Page) -> None:
     open_container(page, "acp-only")
-    page.get_by_label("First delay").fill("99999999")
-    expect(page.locator("#configuration-checks")).to_contain_text("First delay")
+    page.locator("#configuration").get_by_role("link", name="Edit…").click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    first_delay = page.get_by_label("First delay")
+    first_delay.fill("99999999")
     expect(page.locator("#configuration-checks")).to_contain_text("Nothing can be saved yet")
-    page.get_by_label("First delay").fill("750")
-    expect(page.locator("#configuration-checks")).to_contain_text("applied at once")
+    expect(page.locator("#note-reconnect_delay")).to_contain_text("86400000")
+    first_delay.fill("750")
+    expect(page.locator("#note-reconnect_delay")).to_contain_text("changed ↻ applied live")
+    page.get_by_label("Compression").click()
+    expect(page.locator("#note-compression_enabled")).to_contain_text("changed ⟳ reconnects")
+    expect(page.locator("#configuration-checks")).to_contain_text("Saving 2 changes reconnects")
+    page.get_by_label("Reason for the change").fill("to see")
+    expect(page.get_by_label("Reason for the change")).to_be_focused()
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#trials li").first).to_contain_text("the handshake succeeded")
+    expect(first_delay).to_have_value("750")
     page.get_by_role("button", name="Save configuration").click()
-    expect(page.locator("#flashes")).to_contain_text("The configuration is saved")
-    expect(page.get_by_label("First delay")).to_have_value("750")
+    expect(page.locator("#flashes")).to_contain_text("is saved as revision 2")
+    expect(first_delay).to_have_value("750")
+
+
+def test_who_edits_a_configuration_hears_of_a_revision_that_others_save(page: Page, notes: Notes) -> None:
+    open_container(page, "plain")
+    page.locator("#configuration").get_by_role("link", name="Edit…").click()
+    other = page.context.new_page()
+    other.goto(page.url)
+    page.get_by_label("Idle timeout").fill("62000")
+    page.get_by_label("Reason for the change").fill("mine")
+    other.get_by_label("First delay").fill("1100")
+    other.get_by_label("Reason for the change").fill("theirs")
+    other.get_by_role("button", name="Save configuration").click()
+    expect(page.locator("#configuration-newer")).to_contain_text("“theirs”")
+    expect(page.locator("#current-reconnect_delay")).to_have_text("1100")
+    expect(page.get_by_label("Idle timeout")).to_have_value("62000")
+    page.get_by_role("button", name="Save configuration").click()
+    expect(page.get_by_label("First delay")).to_have_value("1100")
+    expect(page.locator("#note-reconnect_delay")).to_contain_text("taken over here")
+    (conflict,) = notes.console  # Chromium notes the status of a page that is no success
+    assert "409" in conflict
+    notes.console.clear()
+    page.get_by_role("button", name="Save configuration").click()
+    expect(page.locator("#flashes")).to_contain_text("is saved as revision")
+    expect(page.locator("#current-idle_timeout")).to_have_text("62000")
+    expect(page.locator("#current-reconnect_delay")).to_have_text("1100")
 
 
 def test_a_container_is_migrated_and_rolled_back(page: Page) -> None:
@@ -173,8 +211,17 @@ def test_forms_work_without_scripts(page: Page) -> None:
     base = page.url.split("/?")[0].rstrip("/")
     plain.goto(f"{base}/?q=plain")
     plain.get_by_role("link", name="plain", exact=True).click()
+    plain.locator("#configuration").get_by_role("link", name="Edit…").click()
     plain.get_by_label("Idle timeout").fill("61000")
+    plain.get_by_label("Reason for the change").fill("without scripts")
     plain.get_by_role("button", name="Save configuration").click()
     expect(plain.locator("#flashes")).to_contain_text("The configuration is saved")
+    plain.goto(f"{base}/configurations/change?q=plain")
+    plain.get_by_label("Idle timeout").fill("61500")
+    plain.get_by_role("button", name="Preview").click()
+    plain.get_by_label("How many").fill("1")
+    plain.get_by_label("Reason for the change").fill("many without scripts")
+    plain.get_by_role("button", name="Change 1 configuration").click()
+    expect(plain.locator("#flashes")).to_contain_text("1 configuration is changed")
     expect(plain.locator("time").first).to_contain_text("UTC")
     context.close()

@@ -26,7 +26,15 @@ from app.models.access import user_role
 from app.queries import containers as stored
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.message_filter import parse
-from app.services import connection_actions, connections, containers, leases
+from app.services import (
+    configuration_trials,
+    configurations,
+    connection_actions,
+    connections,
+    containers,
+    leases,
+)
+from app.services.configurations import ConfigurationValues
 from app.services.leases import Load, Member
 from tests.web.conftest import TEST
 
@@ -123,7 +131,14 @@ def test_a_page_and_its_socket_show_the_same_bytes(
     record = world.record(connection, {"a": "<b>"})
     page = sign_in("viewer").get(f"/containers/{container.id}").text
     socket = open_page(f"/live/containers/{container.id}")
-    for root in ("container-state-", "connections-of-", "migration-actions-", "migrations-of-"):
+    for root in (
+        "container-state-",
+        "connections-of-",
+        "migration-actions-",
+        "migrations-of-",
+        "configuration-of-",
+        "configuration-revisions-of-",
+    ):
         assert hear(socket, f'id="{root}') in page
     envelope = rows_envelope(open_page(f"/live/containers/{container.id}"))
     assert envelope in page
@@ -198,6 +213,30 @@ def test_what_waits_for_a_caller_comes_and_goes_with_its_records(
         world.record(connection, {"id": 3}, direction="outbound", rpc_kind="response", reply_to=asked.id)
         ring(world, connection)
         assert "Waiting" not in hear(socket, 'id="waiting-of-')
+
+
+def test_a_revision_and_the_outcome_of_a_trial_arrive(
+    sign_in: SignIn, world: World, open_page: Open, container: Container
+) -> None:
+    of_configuration, of_container = (
+        open_page(f"/live/containers/{container.id}{part}") for part in ("/configuration", "")
+    )
+    page = sign_in("operator").get(f"/containers/{container.id}/configuration").text
+    for root in ("configuration-revisions-of-", "configuration-trials-of-"):
+        assert hear(of_configuration, f'id="{root}') in page
+    hear(of_container, "caught_up")
+    values = ConfigurationValues(encryption_level="none", idle_timeout=7000)
+    trial = configuration_trials.request(world.session, container, values, TEST)
+    world.session.commit()
+    hear(of_configuration, "waiting for a gateway")
+    configuration_trials.finish(world.session, trial, success=True, outcome="it went well")
+    world.session.commit()
+    hear(of_configuration, "it went well")
+    configurations.update(world.session, container.configuration, values, TEST, "good morning")
+    world.session.commit()
+    assert "Revision 2" in hear(of_configuration, "good morning")
+    hear(of_container, "7000")
+    assert "Revision 2" in hear(of_container, "good morning")
 
 
 def test_the_outcome_of_an_action_arrives(world: World, open_page: Open, container: Container) -> None:
