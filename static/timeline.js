@@ -2,13 +2,15 @@
 // The newest are on top, so to scroll away from them is to scroll down.
 (() => {
   "use strict";
-  const MOST_A_FRAME = 60; // rows; more of them would keep a click waiting
+  const MOST_A_FRAME = 25; // rows; more of them would keep a click waiting
+  const NEAR_TOP = 40; // rows among which a late one finds its place
+  const BEGINNING = "00000000-0000-0000-0000-000000000000"; // app/live/news.py
   const SUMMARY = 5000; // ms between two announcements
 
   const $ = (id) => document.getElementById(id);
   const rows = $("timeline-rows");
   if (!rows || !$("timeline").dataset.live) return;
-  const { KEPT_ROWS, messages, oldest, step } = window.list;
+  const { KEPT_ROWS, messages, step } = window.list;
 
   let held = "", waiting = 0, queue = [], frame = 0, catching = null, fresh = 0, errors = 0, jumped = null;
 
@@ -18,7 +20,7 @@
     holder.innerHTML = html;
     const come = [...holder.content.firstElementChild.children];
     if (held) {
-      waiting += come.filter((each) => each.matches(".message")).length + more(come);
+      waiting += come.filter((each) => each.matches(".message") && !$(each.id)).length + more(come);
       return window.live.show();
     }
     queue.push(...come.reverse()); // the oldest first, as they are put on top of each other
@@ -28,21 +30,25 @@
 
   const draw = () => {
     frame = 0;
-    for (const row of queue.splice(0, MOST_A_FRAME)) put(row);
+    const kept = messages();
+    const full = kept.length >= KEPT_ROWS && kept[kept.length - 1].id;
+    const calm = queue.length < MOST_A_FRAME; // else there is nothing to see in each
+    for (const row of queue.splice(0, MOST_A_FRAME)) put(row, full, calm);
     trim();
     if (queue.length) frame = requestAnimationFrame(draw);
     else if (catching) sayCaughtUp();
   };
-  const put = (row) => {
+  const put = (row, full, calm) => {
     if ($(row.id)) return;
-    if (row.matches(".message") && row.id < oldest()?.id && messages().length >= KEPT_ROWS) return;
+    if (full && row.matches(".message") && row.id < full) return;
     if (catching && row.matches(".message")) catching.count += 1;
     fresh += 1;
     if (row.matches(".message-error")) errors += 1;
-    row.classList.add("fresh");
-    const below = [...rows.children].slice(0, MOST_A_FRAME).find((each) => keyOf(each) < keyOf(row)) ?? null;
-    if (below !== rows.firstElementChild && rows.firstElementChild) return rows.insertBefore(row, below ?? rows.children[MOST_A_FRAME] ?? null);
-    if (!window.runs.join(rows, row)) rows.prepend(row);
+    if (calm) row.classList.add("fresh");
+    let below = rows.firstElementChild;
+    for (let seen = 0; below && seen < NEAR_TOP && keyOf(below) > keyOf(row); seen += 1) below = below.nextElementSibling;
+    if (below !== rows.firstElementChild) rows.insertBefore(row, below);
+    else if (!window.runs.join(rows, row)) rows.prepend(row);
   };
   // Several gateways commit at once: a row may come after one that is newer. A row in the place of others is below them.
   const keyOf = (row) => (row.matches(".run") ? row.querySelector("li").id : row.id.replace("skipped", "message"));
@@ -94,7 +100,7 @@
 
   Object.assign(window.live, {
     rows: take,
-    newest: () => messages()[0]?.id.replace("message-", "") ?? null,
+    newest: () => messages()[0]?.id.replace("message-", "") ?? BEGINNING,
     held: () => {
       if (!held) return null;
       $("timeline-new").textContent = `${waiting.toLocaleString()} new ↑`;

@@ -50,6 +50,7 @@ class Product:
     url: str
     email: str
     password: str
+    data: Path
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def product() -> Iterator[Product]:
         ended = "Sign in: |^Error: "
         said = eventually(log.read_text, lambda text: re.search(ended, text, re.MULTILINE), START_SECONDS)
         url, email, password = re.findall(r"^Console: (\S+)\nSign in: (\S+) (\S+)$", said, re.MULTILINE)[0]
-        yield Product(url, email, password)
+        yield Product(url, email, password, data)
 
 
 def _environ(data: Path) -> dict[str, str]:
