@@ -200,7 +200,6 @@ def _statistics(session: Session, view: View) -> Mapping[str, Any]:
     span = view.span(dt.datetime.now(dt.UTC))
     found, shown = statistics.groups(session, view, span), ALL if view.whole else TOP
     keys = [each.key[0] for each in found[:shown]] if view.by in {"container", "connection"} else []
-    twins = statistics.twins(session, view, span) if view.container else {}
     return {
         "view": view,
         "span": span,
@@ -209,8 +208,7 @@ def _statistics(session: Session, view: View) -> Mapping[str, Any]:
         "rows": found[:shown],
         "more": len(found) > shown,
         "names": statistics.names(session, view, keys),
-        "twins": twins,
-        "twins_complete": any(len(pair) > 1 for pair in twins.values()),
+        "twins": statistics.twins(session, view, span) if view.container else {},
         "unmeasured": statistics.unmeasured(session, view),
     }
 

@@ -74,18 +74,12 @@ def groups(session: Session, view: View, span: Span) -> Sequence[Figures]:
 
 
 def twins(session: Session, view: View, span: Span) -> Mapping[str, Mapping[str, Figures]]:
-    """Return the figures of each method of a container that has processing times, by protocol."""
-    found = _figures(session, view, span, (MessageRollup.method, TRANSPORT))
+    """Return the figures of each method answered over both protocols, by protocol; the most used first."""
     methods: dict[str, dict[str, Figures]] = {}
-    for each in found:
-        methods.setdefault(each.key[0], {})[each.key[1]] = each
-    return {
-        method: pair
-        for method, pair in sorted(
-            methods.items(), key=lambda item: -sum(e.messages for e in item[1].values())
-        )
-        if any(each.measured for each in pair.values())
-    }
+    for each in _figures(session, view, span, (MessageRollup.method, TRANSPORT), sort="messages"):
+        if each.measured:
+            methods.setdefault(each.key[0], {})[each.key[1]] = each
+    return {method: pair for method, pair in methods.items() if pair.keys() == set(Protocol)}
 
 
 def names(

@@ -89,8 +89,8 @@ def messages_behind(
     terms += [Term("status", "error")] if errors else []
     terms += [Term("took", f">={math.floor(slower)}")] if slower is not None else []
     begin, end = (at, at + span.length) if at else (span.begin, span.end)
-    terms.append(Term("since", begin.strftime(_MOMENT)))
-    terms += [Term("until", end.strftime(_MOMENT))] if end <= span.now else []
+    terms.append(Term("after", begin.strftime(_MOMENT)))
+    terms += [Term("before", end.strftime(_MOMENT))] if end <= span.now else []
     try:
         parse(write(tuple(terms)))
     except Invalid:  # a stranger's method that no filter can hold

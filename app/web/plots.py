@@ -117,7 +117,7 @@ class Plot:
     @property
     def ticks(self) -> Sequence[Tick]:
         """The numbers on the left: round ones, from 0 to above the greatest value."""
-        step = _round_step(self.greatest)
+        step = self._step
         count = max(1, math.ceil(round(self.greatest / step, 9)))
         return [Tick(self._y(step * place), written(step * place)) for place in range(count + 1)]
 
@@ -158,6 +158,12 @@ class Plot:
         ]
         return f"{', '.join(said) or 'nothing'} {self.unit if said else ''}".strip()
 
+    @property
+    def _step(self) -> float:
+        """What is between two numbers on the left; bars count things, of which there are no halves."""
+        step = _round_step(self.greatest)
+        return max(step, 1.0) if self.kind == "bars" else step
+
     def _link(self, place: int) -> str | None:
         return self.links[place] if self.links else None
 
@@ -195,15 +201,15 @@ class Plot:
         return [run for run in runs if run]
 
     def _name_places(self) -> dict[int, tuple[float, float]]:
-        """Place the names of several lines behind their last values, the lower ones pushed down."""
+        """Place the names of several lines behind their last values, the upper ones pushed up."""
         if self.kind == "bars" or len(self.series) == 1:
             return {}
         last = {number: runs[-1][-1] for number, each in enumerate(self.series) if (runs := self._runs(each))}
-        places, free = {}, 0.0
-        for number, (x, y) in sorted(last.items(), key=lambda item: (item[1][1], -item[0])):
-            at = max(y + 4, free)
+        places, free = {}, float(HEIGHT - BOTTOM)
+        for number, (x, y) in sorted(last.items(), key=lambda item: (-item[1][1], item[0])):
+            at = min(y + 4, free)
             places[number] = (_tenth(x + 5), _tenth(at))
-            free = at + _NAME_HEIGHT
+            free = at - _NAME_HEIGHT
         return places
 
     def _slot(self) -> float:
@@ -213,7 +219,7 @@ class Plot:
         return _tenth(LEFT + self._slot() * (place + 0.5))
 
     def _y(self, value: float) -> float:
-        step = _round_step(self.greatest)
+        step = self._step
         top = step * max(1, math.ceil(round(self.greatest / step, 9)))
         return _tenth(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top)
 

@@ -71,6 +71,10 @@ def test_the_numbers_on_the_left_are_round(greatest: float, ticks: list[str]) ->
     assert [tick.text for tick in plot([0, greatest]).ticks] == ticks
 
 
+def test_bars_have_no_halves() -> None:
+    assert [tick.text for tick in plot([0, 1], kind="bars").ticks] == ["0", "1"]
+
+
 @pytest.mark.parametrize(
     ("step", "first", "how"), [(60, "10:00", "clock"), (3600, "10:00", "clock"), (86_400, "24 Nov", "day")]
 )
