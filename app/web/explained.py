@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from app.models import AcpConnectionTransition, AcpMessage
-    from app.protocol.endings import PEER
-from app.protocol.explanations import Explanation
+    from app.protocol.explanations import Explanation
 
 _WITH_CODE: Final = re.compile(r"(?s)(.*) \((-?[0-9]{1,9})\)")
 """How an error response is stored: its message and its code."""

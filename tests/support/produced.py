@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CALLS: Final = frozenset(
-    {"Finding", "Ended", "Failed", "Parting", "offline", "close", "establish", "dismiss"}
+    {"Finding", "Verdict", "Ended", "Failed", "Parting", "offline", "close", "establish", "dismiss"}
 ) | {
     "_advance",
     "_answer",
