@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from app.protocol.endings import PEER
 from app.protocol.explanations import TABLE, explain, of_close, of_rpc
 from app.protocol.rpc import RpcKind
 from app.protocol.states import MessageType
@@ -12,7 +13,7 @@ from app.protocol.states import MessageType
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from app.models import AcpMessage
+    from app.models import AcpConnectionTransition, AcpMessage
     from app.protocol.explanations import Explanation
 
 _WITH_CODE: Final = re.compile(r"(?s)(.*) \((-?[0-9]{1,9})\)")
@@ -24,6 +25,14 @@ def failure(text: str | None) -> Sequence[Explanation]:
     if (coded := _WITH_CODE.fullmatch(text or "")) is not None:
         return (*explain(coded[1]), of_rpc(int(coded[2])))
     return explain(text or "")
+
+
+def end(transition: AcpConnectionTransition) -> Sequence[Explanation]:
+    """Explain why a connection left a state; a peer's own words by the close code that came with them."""
+    found = explain(transition.reason)
+    if transition.close_code is not None and (not found or transition.closed_by == PEER):
+        return tuple({each.code: each for each in (*found, of_close(transition.close_code))}.values())
+    return found
 
 
 def record(message: AcpMessage) -> Sequence[Explanation]:

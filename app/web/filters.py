@@ -49,6 +49,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(close_code)
     app.add_template_filter(explained.failure, "explained")
     app.add_template_filter(explained.record, "explained_record")
+    app.add_template_filter(explained.end, "explained_end")
     app.add_template_filter(short)
     app.add_template_global(fragment)
     app.add_template_global(may)

@@ -14,18 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-CALLS: Final = frozenset(
-    {"Finding", "Ended", "Failed", "Parting", "offline", "close", "establish", "dismiss"}
-) | {
-    "_advance",
-    "_answer",
-    "_invalid",
-    "_later",
-    "_request",
-    "_words",
-    "failed",
-    "fail",
-    "reject",
+CALLS: Final = frozenset({"Finding", "Verdict", "Ended", "Failed", "Parting", "CallerError"}) | {
+    *("offline", "close", "establish", "dismiss", "failed", "reject"),
+    *("_advance", "_answer", "_invalid", "_later", "_request"),
 }
 """Functions whose texts are told to callers or stored."""
 NAMES: Final = frozenset({"reason", "error_message", "outcome", "why", "problem", "told"})

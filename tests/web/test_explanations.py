@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.models import AcpConnectionTransition
 from app.protocol.explanations import TABLE
 from app.protocol.states import ActionKind, Cause, ConnectionStatus, MigrationPhase
 from app.services import connection_actions, connections, protocol_migrations
@@ -57,6 +58,19 @@ def test_a_connection_explains_its_transitions(sign_in: SignIn, world: World) ->
     assert CAUSE in page
     assert "#connection-refused" in viewer.get("/").text
     assert CAUSE in viewer.get(f"/containers/{connection.container_id}").text
+
+
+def test_a_peer_s_own_words_are_explained_by_their_close_code(sign_in: SignIn, world: World) -> None:
+    connection = world.connected(world.container())
+    how = {"closed_by": "peer", "close_code": 1012}
+    transition = AcpConnectionTransition(
+        connection_id=connection.id, from_status="connected", to_status="error", reason="back soon", **how
+    )
+    world.session.add(transition)
+    world.session.commit()
+    page = sign_in("viewer").get(f"/connections/{connection.id}").text
+    assert "back soon" in page
+    assert "was told to restart" in page
 
 
 def test_a_failed_migration_and_a_failed_action_are_explained(sign_in: SignIn, world: World) -> None:

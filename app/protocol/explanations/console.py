@@ -29,6 +29,7 @@ _CAUSES: Final[Mapping[type[ConsoleError], tuple[str, str]]] = {
         "another action, migration or name is in the way",
         "see what is under way, try again after",
     ),
+    errors.Outdated: ("somebody else changed it while this page was open", "reload, look, and decide again"),
     errors.DatabaseUnavailable: (
         "PostgreSQL is stopped, restarting or unreachable, or DATABASE_URL is wrong",
         "see that PostgreSQL runs, and check DATABASE_URL",

@@ -190,6 +190,13 @@ ACTION: Final = (
         "nothing",
     ),
     Explanation(
+        "trial-over",
+        Family.ACTION,
+        "only tried a changed configuration",
+        "somebody tried a configuration before saving it, and the gateway closed what it had opened for that",
+        "nothing: what came of it stands on the configuration's page",
+    ),
+    Explanation(
         "try-over",
         Family.ACTION,
         "only tried whether it answers",

@@ -40,7 +40,7 @@ ELSEWHERE = (
 NOT_FAILURES = re.compile(
     r"the agent answered in|the connection was ended|it was not connected|connected over|dialling over"
     r"|the container answered in|the container (prefers|speaks)|the container is (stopped|held)"
-    r"|a protocol migration of this|say why|x7 is not an action|x7\.$"
+    r"|a protocol migration of this|say why|the handshake succeeded; look|x7 is not an action|x7\.$"
 )
 """What went well, what a form is told, and what only repeats another text."""
 PARTICULARS = {": x7", "x7: x7", "x7 at position x7"}
