@@ -42,9 +42,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGES: Final = {
-    "containers": "/",
-    "containers, in the middle": "/?after={middle}",
-    "containers, by state": "/?status=error",
+    "containers": "/containers",
+    "containers, in the middle": "/containers?after={middle}",
+    "containers, by state": "/containers?status=error",
+    "containers, as they were": "/containers?at={past}",
+    "connections": "/connections",
+    "connections, by state": "/connections?status=error",
+    "connections, of an hour": "/connections?since=1h&by=peer",
     "messages": "/messages/",
     "messages, a week ago": "/messages/?before={old}",
     "messages of a container": "/containers/{busiest}/messages",
@@ -61,6 +65,7 @@ PLACES: Final = {
         "SELECT id FROM acp_message WHERE timestamp < now() - interval '7 days'"
         " ORDER BY timestamp DESC LIMIT 1"
     ),
+    "past": "SELECT to_char(now() - interval '3 days', 'YYYY-MM-DD\"T\"HH24:MI')",
     "busiest": (
         "SELECT container_id FROM acp_connection_sequence s JOIN acp_connection k ON k.id = s.connection_id"
         " ORDER BY last_seq DESC LIMIT 1"

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from app.cli.audit import audit
 from app.cli.configurations import configurations
+from app.cli.connections import connections
 from app.cli.containers import containers
 from app.cli.explain import explain
 from app.cli.gateway import gateway
 from app.cli.gateways import gateways
 from app.cli.group import ConsoleGroup
 from app.cli.incidents import incidents
+from app.cli.overview import overview
 from app.cli.prompts import prompts
 from app.cli.protocol_migrations import protocol_migrations
 from app.cli.serve import serve
@@ -46,8 +48,8 @@ class DemoGroup(ConsoleGroup):
 demo = DemoGroup("demo", help="Run a fleet of containers to try the console with.")
 
 COMMANDS = (
-    *(serve, gateway, gateways, demo, containers, configurations, protocol_migrations),
-    *(prompts, tokens, users, audit, explain, incidents, statistics),
+    *(serve, gateway, gateways, demo, overview, containers, connections, configurations),
+    *(protocol_migrations, prompts, tokens, users, audit, explain, incidents, statistics),
 )
 
 

@@ -156,6 +156,16 @@ class Statistics(Beating):
         return [("statistics", {"view": self._view})]
 
 
+class Overview(Beating):
+    """The fleet at a glance. Bells ring all the time for a fleet, so it is read again after a while."""
+
+    every = 5.0  # with 10,000 containers a reading takes a third of a second
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        names = ("stuck", "figures", "losses", "gateways", "migrations")
+        return [(f"overview_{name}", {}) for name in names]
+
+
 class Message(Channel):
     """One record: what answers it, and what is committed beside it."""
 

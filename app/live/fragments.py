@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from app.errors import NotFound
 from app.extensions import db
+from app.live import bands
 from app.protocol.states import Protocol
 from app.queries import (
     acp_sessions,
@@ -23,11 +24,15 @@ from app.queries import (
     connection_actions,
     connections,
     containers,
+    ends,
     fleet_sessions,
     gateways,
     messages,
+    overview,
+    past,
     protocol_migrations,
     statistics,
+    stuck,
     waiting,
 )
 from app.queries.statistics import ALL, TOP
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
     from app.models import AcpMessage
     from app.queries.fleet_sessions import SessionFilter
+    from app.queries.past import Span
     from app.queries.statistics_view import View
 
 TIMELINE_ROWS: Final = 50
@@ -184,6 +190,64 @@ def _connection_transitions(session: Session, connection_id: uuid.UUID) -> Mappi
     return {"connection_id": connection_id, "transitions": found}
 
 
+def _connection_ends(session: Session, connection_id: uuid.UUID) -> Mapping[str, Any]:
+    return {"subject_id": connection_id, "ends": ends.by_kind(session, connection_id=connection_id)}
+
+
+def _container_ends(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    return {"subject_id": container_id, "ends": ends.by_kind(session, container_id=container_id)}
+
+
+def _connection_band(
+    session: Session, connection_id: uuid.UUID, within: str = past.USUAL
+) -> Mapping[str, Any]:
+    return _band(partial(past.of_connection, session, connection_id), connection_id, within)
+
+
+def _container_band(session: Session, container_id: uuid.UUID, within: str = past.USUAL) -> Mapping[str, Any]:
+    return _band(partial(past.of_container, session, container_id), container_id, within)
+
+
+def _band(read: Callable[..., Sequence[Span]], subject_id: uuid.UUID, within: str) -> Mapping[str, Any]:
+    """Read the states of the last hours or days, and lay them out."""
+    now = _now()
+    spans = read(begin=now - past.RANGES[within], end=now)
+    laid_out = {"pieces": bands.pieces(spans), "shares": bands.shares(spans), "width": bands.WIDTH}
+    return {"subject_id": subject_id, "within": within, "spans": spans, **laid_out}
+
+
+def _overview_stuck(session: Session) -> Mapping[str, Any]:
+    return {"stuck": stuck.find(session, _now()), "kinds": stuck.KINDS}
+
+
+def _overview_figures(session: Session) -> Mapping[str, Any]:
+    fleet = overview.fleet(session)
+    return {"figures": overview.figures(session, _now(), fleet), "fleet": fleet}
+
+
+def _overview_losses(session: Session) -> Mapping[str, Any]:
+    now = _now()
+    bars = overview.losses_over_time(session, now)
+    return {
+        "losses": overview.recent_losses(session, now),
+        "bars": bars,
+        "most": max(bar.losses for bar in bars),
+        "bar": overview.BAR,
+    }
+
+
+def _overview_gateways(session: Session) -> Mapping[str, Any]:
+    return {"fleet": overview.fleet(session)}
+
+
+def _overview_migrations(session: Session) -> Mapping[str, Any]:
+    return {"under_way": protocol_migrations.under_way(session)}
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
 def _conversation(
     session: Session, container_id: uuid.UUID, session_id: str, view: str = ""
 ) -> Mapping[str, Any]:
@@ -197,7 +261,7 @@ def _fleet_sessions(session: Session, narrowed: SessionFilter) -> Mapping[str, A
 
 
 def _statistics(session: Session, view: View) -> Mapping[str, Any]:
-    span = view.span(dt.datetime.now(dt.UTC))
+    span = view.span(_now())
     found, shown = statistics.groups(session, view, span), ALL if view.whole else TOP
     keys = [each.key[0] for each in found[:shown]] if view.by in {"container", "connection"} else []
     return {
@@ -255,6 +319,17 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "connection_state": Fragment("connections/_state.html", _connection_state),
     "connection_waiting": Fragment("messages/_waiting.html", _connection_waiting),
     "connection_transitions": Fragment("connections/_transitions.html", _connection_transitions),
+    "connection_ends": Fragment("connections/_ends.html", _connection_ends),
+    "connection_band": Fragment("connections/_band.html", _connection_band),
+    "connection_spans": Fragment("connections/_spans.html", _connection_band),
+    "container_ends": Fragment("connections/_ends.html", _container_ends),
+    "container_band": Fragment("connections/_band.html", _container_band),
+    "container_spans": Fragment("connections/_spans.html", _container_band),
+    "overview_stuck": Fragment("overview/_stuck.html", _overview_stuck),
+    "overview_figures": Fragment("overview/_figures.html", _overview_figures),
+    "overview_losses": Fragment("overview/_losses.html", _overview_losses),
+    "overview_gateways": Fragment("overview/_gateways.html", _overview_gateways),
+    "overview_migrations": Fragment("overview/_migrations.html", _overview_migrations),
     "message_pair": Fragment("messages/_pair.html", _message_pair),
     "message_around": Fragment("messages/_around.html", _message_around),
     "conversation": Fragment("sessions/_conversation.html", _conversation),

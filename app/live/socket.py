@@ -17,6 +17,7 @@ from app.live.channels import (
     Gateways,
     Message,
     Migrations,
+    Overview,
     Sessions,
     Statistics,
 )
@@ -56,6 +57,11 @@ def live(path: str) -> Callable[[Handler], Handler]:
 @live("/containers")
 def containers(socket: Server) -> None:
     _watch(socket, "containers", Containers)
+
+
+@live("/overview")
+def overview(socket: Server) -> None:
+    _watch(socket, "overview", Overview)
 
 
 @live("/gateways")

@@ -135,6 +135,9 @@ class ContainerTimeline(Timeline):
         "container_state",
         "connection_actions",
         "container_connections",
+        "container_band",
+        "container_spans",
+        "container_ends",
         "migration_actions",
         "migration_history",
         "configuration_values",
@@ -152,7 +155,13 @@ class ConnectionTimeline(Timeline):
     _read_records = staticmethod(messages.of_connection)
     _count_records = staticmethod(messages.count_of_connection)
     _noun = "connection"
-    _fragments = ("connection_state", "connection_transitions")
+    _fragments = (
+        "connection_state",
+        "connection_transitions",
+        "connection_band",
+        "connection_spans",
+        "connection_ends",
+    )
     _made_of_records = ("connection_waiting",)
 
     def __init__(self, connection_id: uuid.UUID) -> None:

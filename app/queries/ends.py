@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,7 +23,6 @@ from app.protocol.endpoints import parse_endpoint
 from app.protocol.states import ENDS, ConnectionStatus
 
 if TYPE_CHECKING:
-    import datetime as dt
     import uuid
     from collections.abc import Sequence
 
@@ -73,6 +73,10 @@ class Together(NamedTuple):
     containers: int
     shared: Sequence[Shared]
     names: Sequence[tuple[uuid.UUID, str]]
+
+    @property
+    def ends(self) -> dt.datetime:
+        return self.minute + dt.timedelta(minutes=1)
 
 
 def kind_column(row: Any = AcpConnectionTransition) -> ColumnElement[str]:
@@ -175,7 +179,7 @@ def together(
 
 def _of_minute(session: Session, minute: dt.datetime, containers: int) -> Together:
     row = AcpConnectionTransition
-    after = minute + func.make_interval(0, 0, 0, 0, 0, 1)
+    after = minute + dt.timedelta(minutes=1)
     rows = session.execute(
         select(
             Container.id,

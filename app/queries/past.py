@@ -7,6 +7,7 @@ What has been removed since took its transitions with it, and cannot be known.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import func, literal, or_, select, true
@@ -18,7 +19,6 @@ from app.protocol.states import ENDS, ConnectionStatus
 from app.queries.containers import NEVER, ContainerFilter, Counts
 
 if TYPE_CHECKING:
-    import datetime as dt
     import uuid
     from collections.abc import Iterable, Sequence
 
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
     from app.protocol.end_kinds import EndKind
 
+RANGES: Final = {
+    "1h": dt.timedelta(hours=1),
+    "6h": dt.timedelta(hours=6),
+    "24h": dt.timedelta(days=1),
+    "7d": dt.timedelta(days=7),
+    "30d": dt.timedelta(days=30),
+}
+"""The whiles that can be chosen."""
+USUAL: Final = "24h"
 MOST_CHANGES: Final = 1000
 """Changes that one time line shows: the last of its range."""
 

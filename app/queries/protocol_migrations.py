@@ -47,6 +47,17 @@ def open_of_many(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequen
     ).all()
 
 
+def under_way(session: Session, limit: int = 20) -> Sequence[ProtocolMigration]:
+    """Return the fleet's protocol migrations under way with their containers, the oldest first."""
+    return session.scalars(
+        select(ProtocolMigration)
+        .where(ProtocolMigration.completed_at.is_(None))
+        .options(joinedload(ProtocolMigration.container))
+        .order_by(ProtocolMigration.id)
+        .limit(limit)
+    ).all()
+
+
 def of_container(session: Session, container_id: uuid.UUID, limit: int = 20) -> Sequence[ProtocolMigration]:
     """Return a container's latest protocol migrations with their steps, the newest first."""
     return session.scalars(

@@ -25,6 +25,7 @@ from app.web import (
     incidents,
     messages,
     navigation,
+    overview,
     prompts,
     protocol_migrations,
     search,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 BLUEPRINTS = (
     health.bp,
+    overview.bp,
     containers.bp,
     connections.bp,
     connection_actions.bp,

@@ -1,24 +1,63 @@
-"""A connection: its states over time, what was negotiated, and its timeline."""
+"""Connections: all of them, and one with its states over time, what was negotiated, and its timeline."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING, Final
 
-from flask import Blueprint, render_template
+from flask import Blueprint, abort, render_template, request
 
 from app.access import permission
 from app.extensions import db
 from app.protocol.states import Direction
+from app.queries import connection_list, ends, messages
 from app.queries import connections as queries
-from app.queries import messages
+from app.web import moments, past
+from app.web.forms.connection import ConnectionForm
 from app.web.timeline import Timeline
 
 if TYPE_CHECKING:
-    import uuid
-
     from flask.typing import ResponseReturnValue
 
 bp = Blueprint("connections", __name__, url_prefix="/connections")
+
+
+USUAL_RANGE: Final = dt.timedelta(days=1)
+"""Ends are counted over this while unless the URL says another."""
+
+
+@bp.get("")
+@permission("read")
+def index() -> ResponseReturnValue:
+    """List connections, also those that have ended, and count how they ended; or how all was at a moment."""
+    if request.args.get("at", "").strip():
+        return past.show("connections")
+    since, until, now = moments.argument("since"), moments.argument("until"), moments.now()
+    narrowed = ConnectionForm(request.args)
+    narrowed.offer()
+    after, before = _cursor("after"), _cursor("before")
+    session, first = db.session(), since or now - USUAL_RANGE
+    return render_template(
+        "connections/index.html",
+        narrowed=narrowed,
+        page=connection_list.page(
+            session, narrowed.values(), order=narrowed.sorted_by, after=after, before=before
+        ),
+        counts=connection_list.counts(session),
+        ends=ends.by_kind(session, first, until),
+        together=ends.together(session, first, until or now),
+        first=first,
+        now=now,
+    )
+
+
+def _cursor(name: str) -> uuid.UUID | None:
+    """Return the connection from which a page starts, as its URL says. Answers 400 to what is none."""
+    found = request.args.get(name, type=uuid.UUID)
+    if found is None and request.args.get(name):
+        abort(400)
+    return found
 
 
 @bp.get("/<uuid:connection_id>")
@@ -31,6 +70,7 @@ def show(connection_id: uuid.UUID) -> ResponseReturnValue:
         connection=connection,
         unanswered=[each for each in unanswered if each.direction == Direction.OUTBOUND],
         timeline=Timeline.of_connection(connection.id),
+        within=past.chosen_range(),
     )
 
 

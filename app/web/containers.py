@@ -11,6 +11,7 @@ from app.errors import ConsoleError
 from app.extensions import db, htmx
 from app.queries import containers as queries
 from app.services import containers
+from app.web import past
 from app.web.forms.connection_action import ActionForm
 from app.web.forms.container import ContainerForm, FilterForm, RemovalForm
 from app.web.forms.errors import report
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
 bp = Blueprint("containers", __name__)
 
 
-@bp.get("/")
+@bp.get("/containers")
 @permission("read")
 def index() -> ResponseReturnValue:
-    """List the containers; a search by htmx gets the list alone."""
+    """List the containers, as they are or as they were; a search by htmx gets the list alone."""
+    if request.args.get("at", "").strip():
+        return past.show("containers")
     narrowed = FilterForm(request.args)
     page = queries.page(
         db.session(), narrowed.values(), after=narrowed.after.data, before=narrowed.before.data
@@ -65,6 +68,7 @@ def show(container_id: uuid.UUID) -> ResponseReturnValue:
         "containers/show.html",
         container=container,
         timeline=Timeline.of_container(container.id),
+        within=past.chosen_range(),
         action=ActionForm(),
         migration=MigrationForm(),
         prompt=PromptForm(),

@@ -10,9 +10,11 @@ from markupsafe import Markup, escape
 
 from app.live.fragments import fragment
 from app.protocol.conversation import read
+from app.protocol.end_kinds import SIDES
 from app.protocol.endings import CLOSE_CODES
 from app.protocol.states import ConnectionStatus, Direction, MessageType, Protocol
 from app.web import explained
+from app.web.moments import now, written
 from app.web.payload_tree import tree
 from app.web.runs import chunk, runs
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _MARKER: Final = re.compile(r"«[^«»]{1,200}»")
 KIB: Final = 1024
 MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 PREVIEW: Final = 160  # characters; more than a row shows on a wide screen
 
 
@@ -45,6 +49,8 @@ def register(app: Flask) -> None:
     app.add_template_filter(begins)
     app.add_template_filter(between)
     app.add_template_filter(spanned)
+    app.add_template_filter(duration)
+    app.add_template_filter(written)
     app.add_template_filter(share)
     app.add_template_filter(close_code)
     app.add_template_filter(explained.failure, "explained")
@@ -53,8 +59,13 @@ def register(app: Flask) -> None:
     app.add_template_filter(short)
     app.add_template_global(fragment)
     app.add_template_global(may)
+    app.add_template_global(now)
     app.jinja_env.globals.update(
-        directions=Direction, message_types=MessageType, protocols=Protocol, statuses=ConnectionStatus
+        directions=Direction,
+        sides=SIDES,
+        message_types=MessageType,
+        protocols=Protocol,
+        statuses=ConnectionStatus,
     )
 
 
@@ -104,28 +115,35 @@ def conversation(found: Sequence[AcpMessage]) -> Sequence[Turn]:
 
 def lasted(span: Step | Turn) -> str:
     """Say how long a step or turn took, in a unit that fits."""
-    return _spelled(((span.ended or span.started) - span.started).total_seconds())
+    return duration(((span.ended or span.started) - span.started).total_seconds())
 
 
 def begins(step: Step, turn: Turn) -> str:
     """Say how long after its turn a step began."""
-    return _spelled((step.started - turn.started).total_seconds())
+    return duration((step.started - turn.started).total_seconds())
 
 
 def between(moments: tuple[dt.datetime, dt.datetime]) -> str:
     """Say how long it was from one time to another."""
-    return _spelled((moments[1] - moments[0]).total_seconds())
+    return duration((moments[1] - moments[0]).total_seconds())
 
 
 def spanned(turn: Turn) -> str:
     """Say how long a turn's bars reach: to its end, or to the last sign of life."""
-    return _spelled((turn.last - turn.started).total_seconds())
+    return duration((turn.last - turn.started).total_seconds())
 
 
-def _spelled(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a number of seconds for people."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < MINUTE else f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"
+    if seconds < DAY:
+        return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
+    return f"{seconds // DAY:.0f} d {seconds % DAY // HOUR:.0f} h"
 
 
 def share(step: Step, turn: Turn) -> Share:

@@ -41,7 +41,9 @@ GROUPS: Final = ("Watch", "Change", "Look back", "Console")
 """The menu's headings in their order: what goes on, what is to be changed, what has been, what all runs on."""
 
 PLACES: Final = (
+    Place("overview.index", "Overview"),
     Place("containers.index", "Containers"),
+    Place("connections.index", "Connections"),
     Place("messages.index", "Messages"),
     Place("fleet_sessions.index", "Sessions"),
     Place("statistics.index", "Statistics"),

@@ -143,7 +143,7 @@ def page(browser: Browser, product: Product, notes: Notes) -> Iterator[Page]:
     page.get_by_label("Email").fill(product.email)
     page.get_by_label("Password").fill(product.password)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_selector("#container-list")
+    page.wait_for_selector("#overview")
     yield page
     title = page.title()
     context.close()

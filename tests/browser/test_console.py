@@ -22,14 +22,14 @@ MARKED = "window.notReloaded === true"
 
 
 def open_container(page: Page, name: str) -> None:
-    page.goto(f"/?q={name}")
+    page.goto(f"/containers?q={name}")
     page.get_by_role("link", name=name, exact=True).click()
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     page.evaluate(MARK)
 
 
 def test_a_state_changes_in_the_list_without_reloading(page: Page) -> None:
-    page.goto("/?q=dropper")
+    page.goto("/containers?q=dropper")
     page.evaluate(MARK)
     row = page.locator("tr", has=page.get_by_role("link", name="dropper", exact=True))
     expect(row.locator(".state")).to_have_text(re.compile("connected"))
@@ -39,7 +39,7 @@ def test_a_state_changes_in_the_list_without_reloading(page: Page) -> None:
 
 
 def test_a_container_that_is_registered_or_removed_changes_the_list(page: Page) -> None:
-    page.goto("/?q=newcomer")
+    page.goto("/containers?q=newcomer")
     page.evaluate(MARK)
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     elsewhere = page.context.new_page()
@@ -182,7 +182,7 @@ def test_hostile_payloads_are_text(page: Page) -> None:
 
 
 def test_searching_narrows_the_list_as_one_types(page: Page) -> None:
-    page.goto("/")
+    page.goto("/containers")
     page.evaluate(MARK)
     page.get_by_label("Search").press_sequentially("http-o")
     expect(page.locator("#container-list tbody tr")).to_have_count(1)
@@ -194,7 +194,7 @@ def test_searching_narrows_the_list_as_one_types(page: Page) -> None:
 
 def test_the_theme_is_the_systems_or_the_chosen_one(page: Page) -> None:
     page.emulate_media(color_scheme="dark")
-    page.goto("/")
+    page.goto("/containers")
     root = page.locator("html")
     expect(root).to_have_attribute("data-bs-theme", "dark")
     page.get_by_role("button", name="Use the light theme").click()
@@ -208,8 +208,8 @@ def test_forms_work_without_scripts(page: Page) -> None:
         java_script_enabled=False, storage_state=page.context.storage_state()
     )
     plain = context.new_page()
-    base = page.url.split("/?")[0].rstrip("/")
-    plain.goto(f"{base}/?q=plain")
+    base = page.url.rstrip("/")
+    plain.goto(f"{base}/containers?q=plain")
     plain.get_by_role("link", name="plain", exact=True).click()
     plain.locator("#configuration").get_by_role("link", name="Edit…").click()
     plain.get_by_label("Idle timeout").fill("61000")

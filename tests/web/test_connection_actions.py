@@ -57,7 +57,7 @@ def test_a_hold_is_shown_with_who_and_why(sign_in: SignIn, world: World) -> None
     connection_actions.finish(world.session, action, success=True, outcome="the connection was ended")
     world.session.commit()
     viewer = sign_in("viewer")
-    for path in ("/", f"/containers/{container.id}"):
+    for path in ("/containers", f"/containers/{container.id}"):
         page = viewer.get(path).text
         assert "eld disconnected by test since" in page, path
         assert HOSTILE not in page
@@ -105,13 +105,13 @@ def test_what_waits_for_a_caller_is_shown_until_it_is_answered(sign_in: SignIn, 
         connection, {"id": 3}, rpc_kind="request", method="session/request_permission", caller="backend"
     )
     viewer = sign_in("viewer")
-    paths = ("/", f"/containers/{container.id}", f"/connections/{connection.id}")
+    paths = ("/containers", f"/containers/{container.id}", f"/connections/{connection.id}")
     for path in paths[1:]:
         page = viewer.get(path).text
         assert "Waiting for a caller" in page, path
         assert f"/messages/{asked.id}" in page
         assert "Waiting for the agent" not in page
-    assert "waiting for backend: session/request_permission, since" in viewer.get("/").text
+    assert "waiting for backend: session/request_permission, since" in viewer.get("/containers").text
     world.record(connection, {"id": 3}, direction="outbound", rpc_kind="response", reply_to=asked.id)
     for path in paths:
         assert "aiting for" not in viewer.get(path).text.partition('id="actions"')[0], path

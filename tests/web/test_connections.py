@@ -54,7 +54,7 @@ def test_an_agent_that_does_not_answer_is_told_everywhere_while_it_is_connected(
     connections.note(world.session, connection, silent_since="2026-01-02T03:04:05+00:00")
     world.session.commit()
     viewer = sign_in("viewer")
-    pages = ["/", f"/containers/{container.id}", f"/connections/{connection.id}"]
+    pages = ["/containers", f"/containers/{container.id}", f"/connections/{connection.id}"]
 
     def told() -> list[bool]:
         texts = [viewer.get(page, follow_redirects=True).text for page in pages]

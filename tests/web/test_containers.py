@@ -28,7 +28,7 @@ VALUES = {
 def test_the_list_shows_containers_and_counts(sign_in: SignIn, world: World) -> None:
     world.connected(world.container("web-1"))
     world.container("web-2")
-    page = sign_in("viewer").get("/").text
+    page = sign_in("viewer").get("/containers").text
     assert "web-1" in page
     assert "web-2" in page
     assert '<b>1</b> <span class="state state-connected">' in page
@@ -36,7 +36,7 @@ def test_the_list_shows_containers_and_counts(sign_in: SignIn, world: World) -> 
 
 
 def test_an_empty_console_says_how_to_begin(sign_in: SignIn) -> None:
-    assert "No containers yet" in sign_in("viewer").get("/").text
+    assert "No containers yet" in sign_in("viewer").get("/containers").text
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_url_narrows_the_list(sign_in: SignIn, world: World, query: str, fou
     world.container("web-2")
     world.container("old")
     answer = sign_in("viewer").get(
-        f"/?{query}", headers={"HX-Request": "true", "HX-Target": "container-list"}
+        f"/containers?{query}", headers={"HX-Request": "true", "HX-Target": "container-list"}
     )
     if query == "q=%00":
         assert answer.status_code == 400
@@ -68,8 +68,8 @@ def test_the_url_narrows_the_list(sign_in: SignIn, world: World, query: str, fou
 def test_one_url_serves_the_page_and_the_list(sign_in: SignIn, world: World) -> None:
     world.container()
     viewer = sign_in("viewer")
-    page = viewer.get("/")
-    part = viewer.get("/", headers={"HX-Request": "true", "HX-Target": "container-list"})
+    page = viewer.get("/containers")
+    part = viewer.get("/containers", headers={"HX-Request": "true", "HX-Target": "container-list"})
     assert part.text.strip() in page.text
     assert not part.text.startswith("<!doctype")
     assert "HX-Request" in page.headers["Vary"]
@@ -79,12 +79,12 @@ def test_pages_follow_each_other_by_cursor(sign_in: SignIn, world: World) -> Non
     for number in range(60):
         world.container(f"web-{number:02}")
     viewer = sign_in("viewer")
-    first, second = viewer.get("/").text, viewer.get("/?after=web-49").text
+    first, second = viewer.get("/containers").text, viewer.get("/containers?after=web-49").text
     assert "web-49</a>" in first
-    assert "/?after=web-49" in first
+    assert "/containers?after=web-49" in first
     assert "web-50</a>" in second
     assert "web-49</a>" not in second
-    assert "/?before=web-50" in second
+    assert "/containers?before=web-50" in second
 
 
 def test_register(sign_in: SignIn, world: World) -> None:
@@ -153,7 +153,7 @@ def test_remove_needs_the_name_and_a_reason(sign_in: SignIn, world: World) -> No
     assert admin.post(path, data={"name": "web-8", "reason": "old"}).status_code == 422
     assert admin.post(path, data={"name": "web-7", "reason": " "}).status_code == 422
     assert world.session.scalar(select(Container.name)) == "web-7"
-    assert admin.post(path, data={"name": "web-7", "reason": "old"}).headers["Location"] == "/"
+    assert admin.post(path, data={"name": "web-7", "reason": "old"}).headers["Location"] == "/containers"
     assert world.session.scalar(select(Container.name)) is None
     event = world.session.scalars(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
     assert event is not None
@@ -183,8 +183,14 @@ def test_what_strangers_wrote_is_text(sign_in: SignIn, world: World) -> None:
     connection = world.connected(container)
     message = world.record(connection, {HOSTILE: HOSTILE}, method=HOSTILE, error_message=HOSTILE, error=True)
     admin = sign_in("admin")
-    paths = ("/", f"/containers/{container.id}", f"/connections/{connection.id}", f"/messages/{message.id}")
-    for path in (*paths, f"/?q={HOSTILE}", f"/containers/{container.id}/edit"):
+    paths = (
+        "/",
+        "/containers",
+        f"/containers/{container.id}",
+        f"/connections/{connection.id}",
+        f"/messages/{message.id}",
+    )
+    for path in (*paths, f"/containers?q={HOSTILE}", f"/containers/{container.id}/edit"):
         page = admin.get(path).text
         assert "<script>document" not in page, path
         assert "<img src=x" not in page, path

@@ -9,8 +9,37 @@ import pytest
 if TYPE_CHECKING:
     from tests.web.conftest import SignIn, World
 
-ARGUMENTS = ("q", "status", "protocol", "after", "before", "filter", "actor", "action", "subject")
-PAGES = ("/", "/messages/", "/messages/older", "/audit/", "/protocol-migrations", "/gateways", "/users/")
+ARGUMENTS = (
+    "at",
+    "since",
+    "until",
+    "range",
+    "kind",
+    "by",
+    "order",
+    "q",
+    "status",
+    "protocol",
+    "after",
+    "before",
+    "filter",
+    "actor",
+    "action",
+    "subject",
+)
+PAGES = (
+    "/stuck",
+    "/changes",
+    "/",
+    "/containers",
+    "/connections",
+    "/messages/",
+    "/messages/older",
+    "/audit/",
+    "/protocol-migrations",
+    "/gateways",
+    "/users/",
+)
 VALUES = ["%00", "a%00b", "%ff", "%ed%a0%80", "'", "\\", "%25", "[", "9" * 5000]
 
 

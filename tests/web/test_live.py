@@ -26,6 +26,7 @@ from app.models.access import user_role
 from app.queries import containers as stored
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.message_filter import parse
+from app.queries.statistics_view import View
 from app.services import (
     configuration_trials,
     configurations,
@@ -163,11 +164,16 @@ def test_no_partial_brings_its_own_envelope(
         "found_rows": {"records": [record]},
         "conversation": of_container | {"session_id": "s"},
         "fleet_sessions": {"narrowed": SessionFilter()},
+        "statistics": {"view": View()},
         "message_pair": {"message_id": record.id},
         "message_around": {"message_id": record.id},
         "connection_state": of_connection,
         "connection_waiting": of_connection,
         "connection_transitions": of_connection,
+        "connection_band": of_connection,
+        "connection_spans": of_connection,
+        "connection_ends": of_connection,
+        **{name: {} for name in FRAGMENTS if name.startswith("overview_")},
     }
     with app.test_request_context():
         for name in FRAGMENTS:

@@ -113,8 +113,8 @@ class FilterForm(Form):  # type: ignore[misc]
         """Return the filter that the query takes; words it does not know narrow nothing."""
         return ContainerFilter(
             text=self.q.data or "",
-            protocol=_known(self.protocol.data, PROTOCOLS),
-            status=_known(self.status.data, STATUSES),
+            protocol=known(self.protocol.data, PROTOCOLS),
+            status=known(self.status.data, STATUSES),
         )
 
     def in_url(self) -> Mapping[str, str]:
@@ -124,7 +124,8 @@ class FilterForm(Form):  # type: ignore[misc]
         return {name: value for name, value in given.items() if value}
 
 
-def _known(word: str | None, choices: list[SelectChoice]) -> str:
+def known(word: str | None, choices: list[SelectChoice]) -> str:
+    """Return a word if it is one of the choices, or else nothing."""
     return word if word and word in {choice.value for choice in choices} else ""
 
 

@@ -1,0 +1,38 @@
+"""The past as pages show it: containers as they were at a moment, and how far back a band goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import render_template, request
+
+from app.extensions import db
+from app.queries import past as queries
+from app.queries.past import RANGES, USUAL
+from app.web import moments
+from app.web.forms.container import FilterForm
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+
+def show(noun: str) -> ResponseReturnValue:
+    """Show how each container, or its connection, was at the moment `at` of the URL."""
+    at = moments.argument("at") or moments.now()
+    narrowed = FilterForm(request.args)
+    session, after = db.session(), narrowed.after.data or ""
+    return render_template(
+        "past/index.html",
+        noun=noun,
+        at=at,
+        narrowed=narrowed,
+        after=after,
+        page=queries.page(session, at, narrowed.values(), after=after),
+        counts=queries.counts(session, at),
+    )
+
+
+def chosen_range() -> str:
+    """Return how far back a band of states is to go, as the URL says."""
+    chosen = request.args.get("range", "")
+    return chosen if chosen in RANGES else USUAL
