@@ -101,7 +101,7 @@ def walk(product: Product) -> Found:
             seen[endpoint].add(address)
             if text := _html(client, address):
                 if text.lstrip().startswith("<!doctype html>"):
-                    pages.setdefault(endpoint, address)
+                    pages[endpoint] = min(pages.get(endpoint, address), address, key=len)
                 waiting.extend(html.unescape(each) for each in ADDRESS.findall(text))
     return Found(pages, frozenset(gettable - seen.keys() - PARTS))
 

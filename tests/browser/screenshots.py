@@ -1,7 +1,8 @@
-"""Take every page's screenshot of the product with its demo fleet: `python -m tests.browser.screenshots docs/screenshots`.
+"""Take every page's screenshot, with the demo fleet: `python -m tests.browser.screenshots docs/screenshots`.
 
-Each page on a wide window in the light theme; some in the dark one and on a phone, too. The PNGs are drawn with 128 colours:
-text on plain grounds needs no more, and the folder stays small. docs/pages.md, which shows them, is written anew.
+Each page on a wide window in the light theme; some in the dark one and on a phone, too. The PNGs have 256
+colours: text on plain grounds needs no more, and the folder stays small. docs/pages.md, which shows them, is
+written anew.
 """
 
 from __future__ import annotations
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 
     from tests.browser.conftest import Product
 
-COLOURS: Final = 128
+COLOURS: Final = 256
 MOST_BYTES: Final = 150_000
-TRAFFIC: Final = 40  # records of the fleet; before, the pages look empty
-
 KEYS: Final = {"keys": "?", "palette": "Control+k"}
 
 
@@ -71,6 +70,7 @@ def main(folder: Path) -> None:
     with running() as product, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**chromium())
         found = pages.walk_all(product)
+        eventually(lambda: _is_busy(product, found), patience=pages.WARM_SECONDS)
         for look in LOOKS:
             _take_all(browser, product, look, found, folder)
         browser.close()
@@ -86,8 +86,6 @@ def _take_all(browser: Browser, product: Product, look: Look, found: pages.Found
     )
     context.add_cookies(pages.cookies(product))
     page = context.new_page()
-    if not look.suffix:
-        eventually(lambda: _records(page), lambda count: count >= TRAFFIC, pages.WARM_SECONDS)
     for name, address in pages.everything(found):
         if look.pages is None or name in look.pages:
             page.goto(address)
@@ -106,9 +104,10 @@ def _take_all(browser: Browser, product: Product, look: Look, found: pages.Found
     context.close()
 
 
-def _records(page: Page) -> int:
-    page.goto("/messages/")
-    return page.locator("#timeline-rows > li").count()
+def _is_busy(product: Product, found: pages.Found) -> bool:
+    """Whether the first container has sessions already; until then, the pages look empty."""
+    with pages.signed_in(product) as client:
+        return "No sessions" not in client.get(found.pages["sessions.index"]).text
 
 
 def _settle(page: Page) -> None:
@@ -119,7 +118,9 @@ def _settle(page: Page) -> None:
 
 def _save(page: Page, path: Path) -> None:
     drawn = (
-        Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        Image.open(io.BytesIO(page.screenshot()))
+        .convert("RGB")
+        .quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     )
     drawn.save(path, optimize=True)
     size = path.stat().st_size
@@ -131,9 +132,9 @@ def _save(page: Page, path: Path) -> None:
 def _describe(folder: Path) -> None:
     """Write the page that shows them, a heading a blueprint."""
     lines = ["# The pages", ""]
+    lines += ["Every page of the console with the demo fleet. This file and the pictures are written by"]
     lines += [
-        "Every page of the console with the demo fleet, taken by `python -m tests.browser.screenshots docs/screenshots`,",
-        "which writes this file as well. How they are made is in [design.md](design.md).",
+        "`python -m tests.browser.screenshots docs/screenshots`; how pages are made: [design.md](design.md)."
     ]
     heading = ""
     for path in sorted(folder.glob("*.png")):
@@ -142,12 +143,8 @@ def _describe(folder: Path) -> None:
         if title != heading:
             heading = title
             lines += ["", f"## {heading}"]
-        lines += [
-            "",
-            f"{what.replace('-', ', ').replace('_', ' ') or noun}",
-            "",
-            f"![{path.stem}]({folder.name}/{path.name})",
-        ]
+        words = what.replace("-", ", ").replace("_", " ") or noun
+        lines += ["", words, "", f"![{path.stem}]({folder.name}/{path.name})"]
     (folder.parent / "pages.md").write_text("\n".join(lines) + "\n")
 
 
