@@ -6,9 +6,11 @@
 (() => {
   "use strict";
   const CONTROLS = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
+  const USABLE = `:is(${CONTROLS}):not(:disabled)`;
 
   let focused = null; // the control that has the focus, or had it when it was removed
   let lost = null; // the same, where another script gave the focus away first
+  let parked = null; // the fragment that holds the focus for a control that is disabled for a while
   let pressed = null, isPressMoved = false;
   let selection = null;
 
@@ -24,7 +26,7 @@
     const place = (home.id && document.getElementById(home.id)) || replacement;
     const alike = (within) => [...within.querySelectorAll(CONTROLS)].filter((each) => likeness(each) === likeness(element));
     const found = alike(place)[Math.max(0, alike(home).indexOf(element))] ?? alike(place)[0];
-    return found ?? place.querySelector(CONTROLS) ?? replacement.querySelector(CONTROLS);
+    return found ?? place.querySelector(USABLE) ?? replacement.querySelector(USABLE);
   };
 
   const carryField = (old, heir) => {
@@ -32,13 +34,25 @@
     heir.value = old.value;
     if (old.selectionStart !== null) heir.setSelectionRange(old.selectionStart, old.selectionEnd, old.selectionDirection);
   };
-  const carryFocus = (root, replacement, sibling) => {
-    const old = lost ?? focused;
-    if (!old || old.isConnected || !root.contains(old)) return;
-    lost = null;
-    const heir = replacement ? successor(old, root, replacement) : sibling?.querySelector?.(CONTROLS);
+  const park = (control, fragment) => {
+    parked = { control, fragment };
+    fragment.tabIndex = -1;
+    fragment.focus({ preventScroll: true });
+  };
+  const carryFocus = (root, replacement, neighbours) => {
+    const held = lost ?? focused;
+    if (!held || held.isConnected || !root.contains(held)) return;
+    const old = held === parked?.fragment ? parked.control : held;
+    lost = parked = null;
+    const heir = replacement ? successor(old, root, replacement) : neighbours.flatMap((each) => [...each.querySelectorAll(USABLE)])[0];
+    if (heir?.disabled) return park(old, replacement);
     (heir ?? document.getElementById("main")).focus({ preventScroll: true });
     if (heir && old.tagName === heir.tagName) carryField(old, heir);
+  };
+  const neighboursOf = ({ nextSibling, previousSibling, target }) => {
+    const next = nextSibling?.nodeType === Node.TEXT_NODE ? nextSibling.nextElementSibling : nextSibling;
+    const previous = previousSibling?.nodeType === Node.TEXT_NODE ? previousSibling.previousElementSibling : previousSibling;
+    return [next, previous, target].filter((each) => each?.isConnected && each.nodeType === Node.ELEMENT_NODE);
   };
   const carryPress = (root, replacement) => {
     if (!pressed || !root.contains(pressed)) return;
@@ -79,7 +93,7 @@
       for (const root of change.removedNodes) {
         if (root.nodeType !== Node.ELEMENT_NODE || root.isConnected) continue;
         const replacement = root.id && document.getElementById(root.id);
-        carryFocus(root, replacement, change.nextSibling?.isConnected ? change.nextSibling : change.previousSibling);
+        carryFocus(root, replacement, neighboursOf(change));
         if (!replacement) continue;
         carryDetails(root, replacement);
         carrySelection(root, replacement);

@@ -25,7 +25,7 @@ class Hit(NamedTuple):
 
 
 def find(session: Session, text: str, *, limit: int = 10) -> Sequence[Hit]:
-    """Return what an id names, or else the containers whose names hold the text, those that begin so first."""
+    """Return what an id names, or else the containers whose names hold the text, beginnings first."""
     text = text.strip().replace("\0", "")
     if not text:
         return []

@@ -9,6 +9,7 @@ from app.web import (
     assets,
     audit,
     bulk_edits,
+    compression,
     configuration_revisions,
     configurations,
     connection_actions,
@@ -67,6 +68,7 @@ def register(app: Flask) -> None:
     """Add the pages to the application."""
     app.before_request(access.guard)
     app.before_request(assets.check)
+    compression.register(app)  # before the headers: what is registered last runs first
     app.after_request(headers.add)
     filters.register(app)
     figures.register(app)

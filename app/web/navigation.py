@@ -1,7 +1,7 @@
 """What the menu leads to, in its order: adding a page to it is adding a line.
 
-The keys that lead there (`g c`) come of themselves: a page's is the first letter of its label that none before
-it has taken.
+The keys that lead there (`g c`) come of themselves: a page's is the first letter of its label that none
+before it has taken.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 
 GROUPS: Final = ("Watch", "Change", "Look back", "Console")
-"""The menu's headings in their order: what goes on, what is to be changed, what has been, what all runs on."""
+"""The menu's headings in their order: what goes on, what is to be changed, what was, what it runs on."""
 
 PLACES: Final = (
     Place("overview.index", "Overview"),

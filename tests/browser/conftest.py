@@ -9,10 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -55,6 +55,13 @@ class Product:
 
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
+    """The product for the tests of a module."""
+    with running() as product:
+        yield product
+
+
+@contextmanager
+def running() -> Iterator[Product]:
     """`flask serve --demo`, as `make run` starts it, with an empty data folder and free ports."""
     data = Path(tempfile.mkdtemp(prefix="console-browser-"))
     log = data / "output.log"
@@ -92,14 +99,20 @@ def _stop(process: subprocess.Popen[str]) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, as the distribution has it. In CI its absence is a failure."""
+    options = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**options)
+        yield browser
+        browser.close()
+
+
+def chromium() -> dict[str, Any]:
+    """How it is launched; without one, a test that asks is skipped, and in CI fails."""
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if found is None:
         says = pytest.fail if os.environ.get("CI") else pytest.skip
         says("no Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield browser
-        browser.close()
+    return {"executable_path": found, "args": QUIET}
 
 
 @dataclass

@@ -1,0 +1,128 @@
+"""Every page of the product, found by following its links: a new page is in every test that walks them.
+
+An endpoint answers with a page if that is a whole document; fragments, files and downloads are none.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import defaultdict, deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+from werkzeug.exceptions import HTTPException
+
+from app import create_app
+from app.access import PUBLIC_ENDPOINTS
+from app.config import Settings
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from playwright._impl._api_structures import SetCookieParam
+    from werkzeug.routing import MapAdapter
+
+    from tests.browser.conftest import Product
+
+ADDRESS: Final = re.compile(r'(?:href|hx-get|action|formaction)="(/[^"#]*)')
+PER_ENDPOINT: Final = 3  # links to the same kind of page that are followed
+SEEDS: Final = ("/?q=plain", "/")  # a container with messages, sessions and a migration is met first
+WARM_SECONDS: Final = 90
+NOT_WALKED: Final = PUBLIC_ENDPOINTS | {"security.static", "health.healthz"}
+
+PARTS: Final = frozenset({"containers.older_messages", "connections.older_messages", "messages.older"})
+"""Fragments that only a long list has a link to."""
+
+STATES: Final[Mapping[str, str]] = {
+    "containers.none": "/?q=no-such-container",
+    "messages.filtered": "/messages?filter=type:event+-status:error",
+    "messages.misspelt": "/messages?filter=nothing:of+the+kind",
+    "messages.none": "/messages?filter=container:no-such-container",
+    "search.found": "/search/?q=e",
+    "search.none": "/search/?q=no-such-thing",
+    "audit.none": "/audit/?actor=no-such-person",
+    "errors.not_found": "/no-such-page",
+}
+"""Pages in states that no link leads to."""
+
+
+class Found(NamedTuple):
+    """Where each page is, by endpoint; and the endpoints of GET that no link led to."""
+
+    pages: Mapping[str, str]
+    unreached: frozenset[str]
+
+
+@contextmanager
+def signed_in(product: Product) -> Iterator[httpx.Client]:
+    """A client that is signed in to the product."""
+    with httpx.Client(base_url=product.url, trust_env=False, timeout=60, follow_redirects=True) as client:
+        token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/login").text)
+        assert token
+        form = {"email": product.email, "password": product.password, "csrf_token": token[1]}
+        client.post("/login", data=form).raise_for_status()
+        yield client
+
+
+def cookies(product: Product) -> list[SetCookieParam]:
+    """What a browser needs to be signed in."""
+    with signed_in(product) as client:
+        jar = list(client.cookies.jar)
+    return [{"name": each.name, "value": each.value or "", "url": product.url} for each in jar]
+
+
+def walk_all(product: Product) -> Found:
+    """Walk until every page has been reached: the demo fleet's first messages take some seconds."""
+    return eventually(lambda: walk(product), lambda found: not found.unreached, WARM_SECONDS)
+
+
+def walk(product: Product) -> Found:
+    """Follow the product's links as its first account, and say where its pages are."""
+    app = create_app(Settings(secret_key="x" * 40))
+    adapter = app.url_map.bind("localhost")
+    gettable = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.websocket and rule.endpoint not in NOT_WALKED
+    }
+    pages: dict[str, str] = {}
+    seen: defaultdict[str, set[str]] = defaultdict(set)
+    waiting = deque(SEEDS)
+    with signed_in(product) as client:
+        while waiting:
+            address = waiting.popleft()
+            endpoint = _endpoint(adapter, address)
+            if endpoint not in gettable or address in seen[endpoint] or len(seen[endpoint]) >= PER_ENDPOINT:
+                continue
+            seen[endpoint].add(address)
+            if text := _html(client, address):
+                if text.lstrip().startswith("<!doctype html>"):
+                    pages[endpoint] = min(pages.get(endpoint, address), address, key=len)
+                waiting.extend(html.unescape(each) for each in ADDRESS.findall(text))
+    return Found(pages, frozenset(gettable - seen.keys() - PARTS))
+
+
+def _html(client: httpx.Client, address: str) -> str:
+    """Fetch an answer if it is HTML; a download of any length is left at its head."""
+    with client.stream("GET", address) as answer:
+        assert answer.status_code in {200, 404}, f"{address}: {answer.status_code}"
+        if not answer.headers["Content-Type"].startswith("text/html"):
+            return ""
+        return answer.read().decode()
+
+
+def _endpoint(adapter: MapAdapter, address: str) -> str:
+    try:
+        return str(adapter.match(urlsplit(address).path)[0])
+    except HTTPException:
+        return ""
+
+
+def everything(found: Found) -> Iterator[tuple[str, str]]:
+    """Name all pages and states with their addresses."""
+    yield from sorted(found.pages.items())
+    yield from STATES.items()
