@@ -41,7 +41,7 @@ class Console(Flask):
         super().__init__(*arguments, **options)
         self._forms: dict[_Form, str] = {}
 
-    def url_for(self, endpoint: str, /, **values: Any) -> str:
+    def url_for(self, /, endpoint: str, **values: Any) -> str:
         """Return what Flask's does."""
         if not has_request_context() or endpoint.startswith(".") or not _are_ids(values):
             return super().url_for(endpoint, **values)
