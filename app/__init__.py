@@ -17,6 +17,7 @@ from app.embedded import DatabaseAddress
 from app.extensions import bootstrap, csrf, db, htmx, migrate, security, sock
 from app.models import Role, User
 from app.protocol import redaction
+from app.web.application import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         BadSetting: a setting of the environment is not allowed.
     """
     settings = settings or Settings.from_env(os.environ)
-    app = Flask(__name__, root_path=str(ROOT))
+    app = Console(__name__, root_path=str(ROOT))
     app.config.update(_flask_config(settings))
     app.extensions["settings"] = settings
     redaction.configure(settings.redact_names, settings.redact_patterns)

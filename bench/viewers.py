@@ -188,10 +188,11 @@ def latencies(commits: list[tuple[str, int]], seen: Seen) -> Iterator[float]:
         RuntimeError: a viewer did not get every row once and in order.
     """
     when, told = dict(commits), [each for each, _ in commits]
-    for arrivals in seen.arrivals:
+    for arrivals, ended in zip(seen.arrivals, seen.ended, strict=True):
         got = [row for number, _ in arrivals for row in seen.batches[number]]
         if got != told:
-            raise RuntimeError(f"a viewer got {len(got)} rows ({len(set(got))} different) of {len(told)}")
+            rows = f"{len(got)} rows ({len(set(got))} different) of {len(told)}"
+            raise RuntimeError(f"a viewer got {rows}; it was told {ended!r}")
         for number, at in arrivals:
             yield from ((at - when[row]) / 1e6 for row in seen.batches[number])
 

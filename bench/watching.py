@@ -47,10 +47,12 @@ class Watch(NamedTuple):
 class Seen(NamedTuple):
     """What viewers got: arrivals of some rows (ids, when in monotonic ns) in every viewer's own order.
 
-    `stalled` is after how many seconds one that reads nothing was cut; None if none was.
+    `ended` is what each was told when its socket was closed, mostly nothing. `stalled` is after how many
+    seconds one that reads nothing was cut; None if none was.
     """
 
     arrivals: list[list[tuple[int, int]]]
+    ended: list[str]
     batches: list[list[str]]
     stalled: float | None
 
@@ -76,12 +78,15 @@ class _Rows:
 class _Viewer(picows.WSListener):  # type: ignore[misc]
     def __init__(self, rows: _Rows, *, wanted: int) -> None:
         self.arrivals: list[tuple[int, int]] = []
+        self.ended = ""
         self.live = asyncio.Event()
         self.done = asyncio.Event()
         self._rows = rows
         self._wanted = wanted
 
     def on_ws_frame(self, _: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if frame.msg_type == picows.WSMsgType.CLOSE:
+            self.ended = f"{frame.get_close_code()} {frame.get_close_message()}"
         if frame.msg_type != picows.WSMsgType.TEXT:
             return
         now, payload = time.monotonic_ns(), frame.get_payload_as_bytes()
@@ -129,7 +134,8 @@ async def _watch(wanted: Watch, ready: Any, *, stall: bool) -> Seen:
     seconds = await cut if cut is not None else None
     for transport, _ in opened:
         transport.disconnect()
-    return Seen([viewer.arrivals for viewer in viewers], rows.batches, seconds)
+    arrivals = [viewer.arrivals for viewer in viewers]
+    return Seen(arrivals, [viewer.ended for viewer in viewers], rows.batches, seconds)
 
 
 async def _all(events: Sequence[asyncio.Event], seconds: float) -> None:

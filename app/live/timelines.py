@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from flask import render_template, url_for
@@ -14,7 +15,6 @@ from app.protocol.frames import RpcKind
 from app.queries import connections, messages
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Callable, Sequence
 
     from app.live.channels import Bell
@@ -84,16 +84,21 @@ class Timeline(Channel):
         return [*news, Records(lines("message_rows", found), left_out)]
 
     def missed(self, place: Place, *, first: bool) -> list[News]:
-        found, left_out = self._after(place.cursor, KEPT_ROWS, KEPT_ROWS)
+        # Up to where the others are, and no further: what comes next, and is counted from there, fits then.
+        found, left_out = self._after(place.cursor, KEPT_ROWS, KEPT_ROWS, until=self._cursor)
         records = Records(lines("message_rows", found), left_out)
         return [*super().missed(place, first=first), caught_up(records), records]
 
-    def _after(self, cursor: uuid.UUID, most: int, shown: int) -> tuple[Sequence[AcpMessage], str]:
+    def _after(
+        self, cursor: uuid.UUID, most: int, shown: int, until: uuid.UUID | None = None
+    ) -> tuple[Sequence[AcpMessage], str]:
         """Read what came after a cursor; of more than `most` the latest, and a row that says so."""
         found = self._read(after=cursor, limit=most + 1)
+        if until is not None:
+            found = [each for each in found if each.id <= until]
         if len(found) <= most:
             return found, ""
-        latest = self._read(limit=shown)
+        latest = self._read(before=uuid.UUID(int=until.int + 1) if until else None, limit=shown)
         count = self._count_records(db.session(), self._subject_id, after=cursor, before=latest[-1].id)
         named: dict[str, Any] = {f"{self._noun}_id": self._subject_id, "before": latest[-1].id}
         page = url_for(f"{self._noun}s.show", **named)

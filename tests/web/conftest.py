@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from app.extensions import db
@@ -15,6 +21,7 @@ from app.services import connections, containers, protocol_migrations, users
 from app.services.actor import Actor
 from app.services.containers import ContainerValues
 from app.services.users import RoleName
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +30,12 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from sqlalchemy.orm import Session
 
+    from app.config import Settings
     from app.models import AcpConnection, Container
 
     SignIn = Callable[[str], FlaskClient]
 
+ROOT = Path(__file__).parents[2]
 PASSWORD = "correct-horse-battery"
 TEST = Actor("test")
 
@@ -121,3 +130,28 @@ class World:
 def world(session: Session) -> World:
     """Not in an application context: requests would share it, and with it who is signed in."""
     return World(session)
+
+
+@pytest.fixture
+def gunicorn(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A web server on the test's database, and where it is."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    options = ("--bind", address, "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "5")
+    environ = {"DATABASE_URL": str(settings.database_url), "CONSOLE_SECRET_KEY": str(settings.secret_key)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "wsgi:app", *options], cwd=ROOT, env={**os.environ, **environ}
+    )
+    try:
+        eventually(lambda: _answers(f"http://{address}/healthz"))
+        yield process, address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
