@@ -7,8 +7,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
-from flask import Flask
 from flask_security import SQLAlchemyUserDatastore
 
 from app import cli, live, web
@@ -18,6 +18,9 @@ from app.extensions import bootstrap, csrf, db, htmx, migrate, security, sock
 from app.models import Role, User
 from app.protocol import redaction
 from app.web.application import Console
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.db.conftest import Migrations
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
+REVISIONS = tuple(f"{number:04}" for number in range(1, 14))
 
 CONTAINER = (
     "SELECT id, name, image, endpoint_url, status, labels, owner, created_at, updated_at FROM container"
