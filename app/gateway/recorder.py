@@ -81,6 +81,8 @@ class Recorder:
         self._stale = stale
         self._connection: AsyncConnection[Any] | None = None
         self._queue: deque[Entry] = deque()
+        self.stored = 0
+        """How many records have been committed since the start."""
         self._committing = 0
         self._oldest: Entry | None = None
         self._bytes = 0
@@ -250,6 +252,7 @@ class Recorder:
         stored = [entry for entry in entries if entry.lease not in lost] if lost else entries
         for entry in stored:
             entry.outlet.deliver(entry)
+        self.stored += len(stored)
         self._committed(stored)
         self._committing, self._oldest = 0, None
         self._bytes -= size

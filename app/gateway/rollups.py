@@ -6,9 +6,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+from app.gateway.background import Background
 from app.services import rollups
 
 if TYPE_CHECKING:
+    from app.gateway.background import Recording
     from app.gateway.database import Database
 
 BEAT_SECONDS: Final = 5.0
@@ -18,16 +20,17 @@ BEAT_SECONDS: Final = 5.0
 class Rollups:
     """Adds records to the rollups and sweeps old ones; `run` is the worker."""
 
-    def __init__(self, database: Database, beat: float = BEAT_SECONDS) -> None:
+    def __init__(self, database: Database, recording: Recording, beat: float = BEAT_SECONDS) -> None:
         self._database = database
+        self._background = Background(recording)
         self._beat = beat
 
     async def run(self) -> None:
-        """Work for ever. A backlog is worked off at half speed: the database is the recorder's, too."""
+        """Work for ever. A backlog is worked off beside the recorder, whose database it is, too."""
         while True:
             began = time.monotonic()
             added = await self._database.run(rollups.add)
             if not added:
                 await self._database.run(rollups.sweep)
-            spent = time.monotonic() - began
-            await asyncio.sleep(spent if added >= rollups.STEP_ROWS else self._beat)
+            pause = self._background.pause_after(time.monotonic() - began)
+            await asyncio.sleep(pause if added >= rollups.STEP_ROWS else max(pause, self._beat))

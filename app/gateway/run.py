@@ -101,7 +101,7 @@ class Gateway:
                 workers.create_task(self.context.vitals.run()),
                 workers.create_task(self._pulse.measure()),
                 workers.create_task(SearchIndex(self._database, self.context.recorder).run()),
-                workers.create_task(Rollups(self._database).run()),
+                workers.create_task(Rollups(self._database, self.context.recorder).run()),
                 workers.create_task(listen(self._database, self._on_intent, self._holder.look, self._on_gap)),
                 workers.create_task(self._holder.hold(self._advertised(server))),
                 workers.create_task(self._holder.balance()),

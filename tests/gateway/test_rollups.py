@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from tests.support.demo import DemoFleet
     from tests.support.store import Store
 
+
+class Idle:
+    """A recorder with nothing to do."""
+
+    stored = 0
+
+
 COUNTED = "SELECT coalesce(sum(messages), 0) AS count FROM message_rollup WHERE step = 1"
 
 
@@ -44,7 +51,7 @@ def test_a_backlog_is_worked_off_without_waiting_for_a_beat(
 
     async def work() -> None:
         database = Database(database_url)
-        working = asyncio.create_task(Rollups(database, beat=3600).run())
+        working = asyncio.create_task(Rollups(database, Idle(), beat=3600).run())
         await asyncio.to_thread(
             eventually, lambda: store.rows(COUNTED)[0]["count"], lambda count: count == 95
         )
