@@ -34,6 +34,7 @@ from app.config import Settings
 from app.embedded import embedded_database
 from app.extensions import db
 from app.models import Container, User
+from app.queries import paging
 from app.services import users
 from app.services.users import RoleName
 from bench.common import RUNS, Limit, line, machine
@@ -46,7 +47,11 @@ if TYPE_CHECKING:
 PAGES: Final = {
     "containers": "/containers",
     "containers, in the middle": "/containers?after={middle}",
-    "containers, by state": "/containers?status=error",
+    "containers, in a state": "/containers?status=error",
+    "containers, by errors": "/containers?sort=errors",
+    "containers, by activity": "/containers?sort=activity",
+    "containers, by latency": "/containers?sort=latency",
+    "containers, by state": "/containers?sort=state",
     "containers, as they were": "/containers?at={past}",
     "connections": "/connections",
     "connections, by state": "/connections?status=error",
@@ -148,6 +153,7 @@ def site(folder: Path, containers: int, messages: int) -> Iterator[Site]:
                 users.add(db.session(), PERSON, PASSWORD, [RoleName.ADMIN], ACTOR)
                 db.session.commit()
             places = {name: db.session.scalar(text(query)) for name, query in PLACES.items()}
+            places["middle"] = paging.write("name", [places["middle"]])
         bare = bare_page(app)
         try:
             postmaster = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])

@@ -17,6 +17,7 @@
   const localise = (root) => {
     if (root.matches?.("time")) inZone(root);
     root.querySelectorAll?.("time").forEach(inZone);
+    root.querySelectorAll?.("[data-copy]").forEach(offerCopy);
   };
   const nameZone = () => {
     const named = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" });
@@ -38,5 +39,15 @@
       for (const change of changes) change.addedNodes.forEach((node) => node.nodeType === 1 && localise(node));
     }).observe(document.body, { childList: true, subtree: true });
     document.addEventListener("click", closeMenus);
+    document.addEventListener("click", copy);
+    document.querySelectorAll("[data-copy]").forEach(offerCopy);
   });
+  // A button beside a command copies it; where the browser has no clipboard for us, there is none.
+  const offerCopy = (button) => { button.hidden = !navigator.clipboard; };
+  const copy = async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
+    button.textContent = "Copied";
+  };
 })();

@@ -11,6 +11,7 @@ from app.cli.group import ConsoleGroup, json_option
 from app.extensions import db
 from app.queries import audit as queries
 from app.queries.audit import AuditFilter
+from app.queries.paging import Where
 
 if TYPE_CHECKING:
     import uuid
@@ -27,11 +28,16 @@ def audit() -> None:
 @audit.command("list")
 @click.option("--actor", default="", help="A part of who did it.")
 @click.option("--action", default="", help="What was done, such as 'configuration changed'.")
+@click.option("--subject", default="", help="About this id.")
+@click.option("--since", default="", help="Not before this time: ISO 8601, or such as -15m.")
+@click.option("--until", default="", help="Before this time.")
+@click.option("--sort", default="time", type=click.Choice(["time", "-time"]), help="-time: the oldest first.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @json_option
-def list_(*, actor: str, action: str, limit: int, as_json: bool) -> None:
+def list_(*, sort: str, limit: int, as_json: bool, **options: str) -> None:
     """List the latest events, the newest first."""
-    events = queries.page(db.session(), AuditFilter(actor, action), limit=limit)
+    where = Where.of({"sort": sort}, queries.ORDERS)
+    events = queries.page(db.session(), AuditFilter(**options), where, limit=limit).rows
     names = queries.names(db.session(), events)
     if as_json:
         click.echo(json.dumps([_shown(event, names) for event in events]))

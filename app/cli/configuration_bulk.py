@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.configuration_words import read
+from app.cli.container_filter import narrowed_by, narrowing
 from app.cli.container_words import say
 from app.cli.group import json_option
 from app.extensions import db
-from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import containers
-from app.queries.containers import NEVER, ContainerFilter
 from app.services import configuration_bulk as services
 from app.services.actor import COMMAND_LINE
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
     from app.services.configuration_bulk import Line
 
-STATUSES = (*(each.value for each in ConnectionStatus), NEVER)
-
 
 def add_to(group: click.Group) -> None:
     """Add the command, in the group's way."""
@@ -32,9 +29,7 @@ def add_to(group: click.Group) -> None:
 
 @click.argument("changes", nargs=-1, required=True, metavar="FIELD=VALUE...")
 @click.option("--container", "chosen", multiple=True, help="One of the containers, by name or id; repeat it.")
-@click.option("--search", default="", help="Or all with these words in name, image or owner.")
-@click.option("--protocol", type=click.Choice([each.value for each in Protocol]), help="On it now.")
-@click.option("--status", type=click.Choice(STATUSES), help="In this connection status.")
+@narrowing
 @click.option("--reason", help="Why, for those who read the history; needed with --count.")
 @click.option(
     "--count", type=int, help="How many it changes; without it, the preview is printed and no more."
@@ -44,21 +39,18 @@ def change_many(
     *,
     changes: Sequence[str],
     chosen: Sequence[str],
-    search: str,
-    protocol: str | None,
-    status: str | None,
     reason: str | None,
     count: int | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Change fields of many configurations in one go: of those named, or of all that a filter finds.
 
     Containers without `enable_bulk_operations` are left out.
     """
     session, values = db.session(), read(changes)
-    narrowed = ContainerFilter(text=search, protocol=protocol or "", status=status or "")
     ids: Sequence[uuid.UUID] = [containers.get(session, each).id for each in chosen]
-    ids = ids or containers.ids(session, narrowed)
+    ids = ids or containers.ids(session, narrowed_by(options))
     if count is None:
         shown = services.preview(session, ids, values)
         told = {"count": len(shown.changing), "containers": [_shown(line) for line in shown.lines]}

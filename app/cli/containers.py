@@ -10,12 +10,15 @@ import click
 from flask import current_app
 
 from app.cli import connection_actions, fleet
+from app.cli.container_filter import narrowed_by, narrowing
 from app.cli.container_options import described, given_values, preferred_of
 from app.cli.container_words import detail, line, say
 from app.cli.group import ConsoleGroup, json_option
 from app.extensions import db
-from app.protocol.states import ConnectionStatus, ContainerStatus, Protocol
+from app.protocol.states import ContainerStatus, Protocol
 from app.queries import containers as queries
+from app.queries.container_filter import ORDERS
+from app.queries.paging import Where
 from app.services import containers as services
 from app.services.actor import COMMAND_LINE
 from app.services.containers import ContainerValues
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
     from app.queries.containers import ContainerRow
 
 PAGE = 500
-STATUSES = (*(each.value for each in ConnectionStatus), queries.NEVER)
-PROTOCOLS = tuple(each.value for each in Protocol)
 
 
 @click.group(cls=ConsoleGroup)
@@ -96,18 +97,26 @@ def _set_status(container: str, status: ContainerStatus, reason: str, *, as_json
 
 
 @containers.command("list")
-@click.option("--search", default="", help="Words in name, image or owner.")
-@click.option("--protocol", type=click.Choice(PROTOCOLS), help="Only those on this protocol now.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only those in this connection status.")
+@narrowing
+@click.option(
+    "--sort",
+    default="name",
+    show_default=True,
+    type=click.Choice([*ORDERS, *(f"-{name}" for name in ORDERS)]),
+    metavar="ORDER",
+    help=f"One of {', '.join(ORDERS)}; with a dash before it the other way.",
+)
+@click.option("--limit", type=click.IntRange(1), help="How many at most; without it, all.")
 @json_option
-def list_(*, search: str, protocol: str | None, status: str | None, as_json: bool) -> None:
-    """List containers in order of name."""
-    narrowed = queries.ContainerFilter(text=search, protocol=protocol or "", status=status or "")
+def list_(*, sort: str, limit: int | None, as_json: bool, **options: Any) -> None:
+    """List containers."""
+    narrowed, where = narrowed_by(options), Where.of({"sort": sort}, ORDERS)
     rows: list[ContainerRow] = []
-    after: str | None = ""
-    while after is not None:
-        page = queries.page(db.session(), narrowed, after=after, limit=PAGE)
-        rows, after = rows + page.rows, page.after
+    more = True
+    while more and (limit is None or len(rows) < limit):
+        most = PAGE if limit is None else min(PAGE, limit - len(rows))
+        page = queries.page(db.session(), narrowed, where, limit=most)
+        rows, more, where = rows + page.rows, page.after is not None, replace(where, after=page.after)
     lines = [line(row) for row in rows]
     say([row._asdict() for row in rows], "\n".join(lines) or "No containers.", as_json=as_json)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
+from app.cli.container_filter import narrowed_by, narrowing
 from app.cli.group import json_option
 from app.extensions import db
 from app.protocol.states import ActionKind
@@ -23,16 +25,19 @@ def add_to(group: click.Group) -> None:
 @click.option(
     "--count", type=int, help="How many containers it is for; without it, this is told and no more."
 )
+@narrowing
 @json_option
-def every(*, kind: str, reason: str, count: int | None, as_json: bool) -> None:
-    """Ask an action of all containers with `enable_bulk_operations`."""
-    session = db.session()
+def every(*, kind: str, reason: str, count: int | None, as_json: bool, **options: Any) -> None:
+    """Ask an action of all containers with `enable_bulk_operations`, or of those that the options find."""
+    session, narrowed = db.session(), narrowed_by(options)
     if count is None:
-        names = [container.name for container in fleet_actions.takers(session)]
+        names = [container.name for container in fleet_actions.takers(session, narrowed)]
         told = {"count": len(names), "containers": names}
         say = f"{kind}: {len(names)} containers take part; confirm with --count {len(names)}"
     else:
-        asked = fleet_actions.request(session, kind, count, reason=reason, actor=COMMAND_LINE)
+        asked = fleet_actions.request(
+            session, kind, count, reason=reason, actor=COMMAND_LINE, narrowed=narrowed
+        )
         session.commit()
         told = {"requested": len(asked.actions), "refused": asked.refused}
         refused = [f"{name}: {why}" for name, why in asked.refused.items()]

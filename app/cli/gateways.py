@@ -21,10 +21,18 @@ def gateways() -> None:
 
 
 @gateways.command("list")
+@click.option(
+    "--sort",
+    default=queries.FIRST,
+    show_default=True,
+    type=click.Choice([*queries.SORTS, *(f"-{name}" for name in queries.SORTS)]),
+    metavar="ORDER",
+    help=f"One of {', '.join(queries.SORTS)}; with a dash before it the other way.",
+)
 @json_option
-def list_(*, as_json: bool) -> None:
+def list_(*, sort: str, as_json: bool) -> None:
     """List gateways with state, load and lag, the oldest first."""
-    found = queries.rows(db.session())
+    found = queries.rows(db.session(), sort)
     nobodys = queries.held_by_nobody(db.session())
     if as_json:
         rows = [row._asdict() for row in found]

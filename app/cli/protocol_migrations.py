@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.group import ConsoleGroup, json_option
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.extensions import db
+from app.protocol.states import Cause
 from app.queries import containers
 from app.queries import protocol_migrations as queries
+from app.queries.narrowing import identity
+from app.queries.paging import Where
 from app.services import protocol_migrations as services
 from app.services.actor import COMMAND_LINE
 
@@ -55,18 +58,29 @@ def rollback(*, migration: str, reason: str, as_json: bool) -> None:
 
 
 @protocol_migrations.command("list")
-@click.option("--container", help="Only those of this container, by name or id.")
+@click.option("--container", default="", help="A part of its name, or its id.")
+@click.option("--outcome", default="", help=f"One of {', '.join(queries.Outcome)}.")
+@click.option("--protocol", default="", help="Moved to this protocol.")
+@click.option("--cause", default="", help=f"One of {', '.join(Cause)}.")
+@click.option("--actor", default="", help="A part of who asked for it.")
+@click.option("--since", default="", help="Started not before this time: ISO 8601, or such as -15m.")
+@click.option("--until", default="", help="Started before this time.")
+@click.option(
+    "--sort", default="start", type=click.Choice(["start", "-start"]), help="-start: the oldest first."
+)
 @click.option(
     "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many, newest first."
 )
 @json_option
-def list_(*, container: str | None, limit: int, as_json: bool) -> None:
+def list_(*, sort: str, limit: int, as_json: bool, **options: str) -> None:
     """List protocol migrations, the newest first."""
-    session = db.session()
-    if container is None:
-        found = queries.latest(session, limit=limit)
-    else:
-        found = queries.of_container(session, containers.get(session, container).id, limit=limit)
+    session, where = db.session(), Where.of({"sort": sort}, queries.ORDERS)
+    for name, words in queries.MigrationFilter.WORDS.items():
+        if options[name] and options[name] not in words:
+            raise Invalid(name, f"choose from {', '.join(sorted(words))}")
+    if identity(options["container"]):
+        options["container"] = containers.get(session, options["container"]).name
+    found = queries.page(session, queries.MigrationFilter.of(options), where, limit=limit).rows
     if as_json:
         click.echo(json.dumps([_shown(each) for each in found], default=str))
     else:

@@ -12,6 +12,7 @@ from app.cli.group import ConsoleGroup, json_option
 from app.errors import Invalid
 from app.extensions import db
 from app.queries import users as queries
+from app.queries.paging import Where
 from app.services import users as services
 from app.services.actor import COMMAND_LINE
 from app.services.users import RoleName
@@ -42,10 +43,21 @@ def add(*, email: str, role: str, password_stdin: bool, as_json: bool) -> None:
 
 
 @users.command("list")
+@click.option("--search", default="", help="A part of the address.")
+@click.option(
+    "--role", default="", type=click.Choice(["", *(role.value for role in RoleName)]), help="With it."
+)
+@click.option("--active", default="", type=click.Choice(["", "yes", "no"]), help="Whether they may sign in.")
+@click.option(
+    "--sort", default="email", type=click.Choice(["email", "-email", "since", "-since"]), help="By what."
+)
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
 @json_option
-def list_(*, as_json: bool) -> None:
-    """List everybody, with their roles."""
-    people = [_shown(user) for user in queries.everybody(db.session())]
+def list_(*, search: str, role: str, active: str, sort: str, limit: int, as_json: bool) -> None:
+    """List people, with their roles."""
+    narrowed = queries.UserFilter(q=search, role=role, active=active)
+    page = queries.page(db.session(), narrowed, Where.of({"sort": sort}, queries.ORDERS), limit=limit)
+    people = [_shown(user) for user in page.rows]
     if as_json:
         click.echo(json.dumps(people))
         return

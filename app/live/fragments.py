@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlencode
 
-from flask import render_template
+from flask import current_app, render_template
 from markupsafe import Markup
 
 from app.errors import NotFound
 from app.extensions import db
-from app.live import bands
+from app.live import bands, recent
 from app.protocol.states import Protocol
 from app.queries import (
     acp_sessions,
@@ -25,6 +26,7 @@ from app.queries import (
     connections,
     containers,
     ends,
+    fleet_actions,
     fleet_sessions,
     gateways,
     messages,
@@ -46,8 +48,11 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import AcpMessage
+    from app.queries.containers import ContainerRow
     from app.queries.fleet_sessions import SessionFilter
+    from app.queries.paging import Where
     from app.queries.past import Span
+    from app.queries.protocol_migrations import MigrationFilter
     from app.queries.statistics_view import View
 
 TIMELINE_ROWS: Final = 50
@@ -57,6 +62,10 @@ TIMELINE_ROWS: Final = 50
 NEIGHBOURS: Final = 3
 MOST_AROUND: Final = 50
 """How many records before and after are shown beside one, and how many at most."""
+
+
+LINES_KEPT: Final = 5000
+"""Lines of the list of containers that are kept rendered, of about a kilobyte each."""
 
 
 class Fragment(NamedTuple):
@@ -77,6 +86,25 @@ def fragment(name: str, /, **subject: Any) -> Markup:
     return Markup(html.strip())  # noqa: S704 - a template's output, escaped where it was made
 
 
+def container_rows(rows: Sequence[ContainerRow]) -> Markup:
+    """Render lines of the list as the fragment `container_row` does.
+
+    A line depends on nothing but its row, so that one which has not changed is not rendered again.
+    """
+    lines: dict[Any, str] = current_app.extensions.setdefault("container_lines", {})
+    template = current_app.jinja_env.get_template(FRAGMENTS["container_row"].template)
+    found = []
+    for row in rows:
+        key = row._replace(labels=(*row.labels.items(),), supported_protocols=())  # type: ignore[arg-type]
+        line = lines.get(key)
+        if line is None:
+            if len(lines) >= LINES_KEPT:
+                lines.clear()
+            line = lines[key] = template.render(row=row).strip()
+        found.append(line)
+    return Markup("".join(found))  # noqa: S704 - a template's output, escaped where it was made
+
+
 def _container_row(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
     row = containers.row(session, container_id)
     if row is None:
@@ -85,7 +113,7 @@ def _container_row(session: Session, container_id: uuid.UUID) -> Mapping[str, An
 
 
 def _container_counts(session: Session) -> Mapping[str, Any]:
-    return {"counts": containers.counts(session)}
+    return {"counts": recent.counts(session)}
 
 
 def _container_state(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
@@ -118,6 +146,14 @@ def _connection_actions(session: Session, container_id: uuid.UUID) -> Mapping[st
         "obstacles": obstacles(session, container),
         "hold": connection_actions.hold_of(session, container_id),
         "actions": connection_actions.of_container(session, container_id),
+    }
+
+
+def _fleet_action(session: Session, fleet_action_id: uuid.UUID) -> Mapping[str, Any]:
+    return {
+        "fleet": fleet_actions.get(session, fleet_action_id),
+        "progress": fleet_actions.progress(session, fleet_action_id),
+        "parts": fleet_actions.parts(session, fleet_action_id),
     }
 
 
@@ -173,12 +209,21 @@ def _configuration_trials(session: Session, container_id: uuid.UUID) -> Mapping[
     }
 
 
-def _gateways(session: Session) -> Mapping[str, Any]:
-    return {"gateways": gateways.rows(session), "nobodys": gateways.held_by_nobody(session)}
+def _gateways(session: Session, sort: str = gateways.FIRST) -> Mapping[str, Any]:
+    return {
+        "gateways": gateways.rows(session, sort),
+        "nobodys": gateways.held_by_nobody(session),
+        "ended": gateways.ended(session),
+        "silent_after": gateways.SILENT_AFTER,
+        "sort": sort,
+    }
 
 
-def _migrations(session: Session) -> Mapping[str, Any]:
-    return {"migrations": protocol_migrations.latest(session), "live": True}
+def _migrations(session: Session, narrowed: MigrationFilter, where: Where) -> Mapping[str, Any]:
+    page = protocol_migrations.page(session, narrowed, where)
+    sort = where.word(protocol_migrations.ORDERS)
+    query = urlencode([*narrowed.in_url(), *([("sort", sort)] if sort.startswith("-") else [])])
+    return {"page": page, "query": query, "narrowed": narrowed, "begun": not (where.after or where.before)}
 
 
 def _connection_state(session: Session, connection_id: uuid.UUID) -> Mapping[str, Any]:
@@ -309,6 +354,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "container_connections": Fragment("connections/_table.html", _container_connections),
     "container_waiting": Fragment("messages/_waiting.html", _container_waiting),
     "connection_actions": Fragment("connection_actions/_actions.html", _connection_actions),
+    "fleet_action": Fragment("fleet_actions/_progress.html", _fleet_action),
     "migration_actions": Fragment("protocol_migrations/_actions.html", _migration_actions),
     "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
     "configuration_values": Fragment("configurations/_values.html", _configuration_values),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from flask import Blueprint, current_app, request
@@ -14,6 +15,7 @@ from app.live.channels import (
     Configuration,
     Containers,
     Conversation,
+    FleetAction,
     Gateways,
     Message,
     Migrations,
@@ -27,7 +29,10 @@ from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
 from app.queries.fleet_sessions import SessionFilter
+from app.queries.gateways import sort_of
 from app.queries.message_filter import parse
+from app.queries.paging import Where
+from app.queries.protocol_migrations import ORDERS, MigrationFilter, check
 from app.queries.statistics_view import View
 
 if TYPE_CHECKING:
@@ -66,12 +71,20 @@ def overview(socket: Server) -> None:
 
 @live("/gateways")
 def gateways(socket: Server) -> None:
-    _watch(socket, "gateways", Gateways)
+    sort = sort_of(request.args.get("sort", ""))
+    _watch(socket, ("gateways", sort), lambda: Gateways(sort))
 
 
 @live("/protocol-migrations")
 def protocol_migrations(socket: Server) -> None:
-    _watch(socket, "protocol-migrations", Migrations)
+    narrowed = MigrationFilter.of(request.args)
+    where = replace(Where.of(request.args, ORDERS), after=None, before=None)
+    try:
+        check(narrowed)
+    except Invalid:
+        socket.close(*CONFUSED)
+        return
+    _watch(socket, ("protocol-migrations", narrowed, where), lambda: Migrations(narrowed, where))
 
 
 @live("/sessions")
@@ -115,6 +128,11 @@ def session(socket: Server, container_id: uuid.UUID, session_id: str) -> None:
 @live("/containers/<uuid:container_id>/configuration")
 def configuration(socket: Server, container_id: uuid.UUID) -> None:
     _watch(socket, ("configuration", container_id), lambda: Configuration(container_id))
+
+
+@live("/fleet-actions/<uuid:fleet_action_id>")
+def fleet_action(socket: Server, fleet_action_id: uuid.UUID) -> None:
+    _watch(socket, ("fleet-action", fleet_action_id), lambda: FleetAction(fleet_action_id))
 
 
 @live("/connections/<uuid:connection_id>")

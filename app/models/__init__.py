@@ -13,11 +13,14 @@ from app.models.configuration_trial import ConfigurationTrial
 from app.models.connection_action import ConnectionAction
 from app.models.container import Container
 from app.models.container_session import ContainerSession
-from app.models.gateway import ContainerLease, Gateway
+from app.models.container_standing import ContainerStanding
+from app.models.fleet_action import FleetAction
+from app.models.gateway import ContainerLease, Gateway, GatewayEnded
 from app.models.incident import Incident, IncidentNote
 from app.models.message_search import MessageSearchBlock, MessageSearchCursor, MessageSearchSlice
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
 from app.models.rollup import FleetRollup, MessageRollup, RollupProgress
+from app.models.saved_view import SavedView
 
 __all__ = [
     "AcpConnection",
@@ -34,8 +37,11 @@ __all__ = [
     "Container",
     "ContainerLease",
     "ContainerSession",
+    "ContainerStanding",
+    "FleetAction",
     "FleetRollup",
     "Gateway",
+    "GatewayEnded",
     "Incident",
     "IncidentNote",
     "LastLook",
@@ -47,6 +53,7 @@ __all__ = [
     "ProtocolMigrationStep",
     "Role",
     "RollupProgress",
+    "SavedView",
     "User",
     "new_id",
 ]

@@ -15,7 +15,11 @@ class AuditEvent(Base):
     """One change, written in the change's own transaction."""
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index("ix_audit_event_subject", "subject_type", "subject_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_event_subject", "subject_type", "subject_id", "id"),
+        Index("ix_audit_event_actor", "actor", "id"),
+        Index("ix_audit_event_action", "action", "id"),
+    )
 
     id: Mapped[Id]
     at: Mapped[CreatedAt]

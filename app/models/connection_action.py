@@ -43,6 +43,12 @@ class ConnectionAction(Base):
             unique=True,
             postgresql_where=text("kind = 'disconnect' AND released_at IS NULL"),
         ),
+        Index(
+            "ix_connection_action_fleet_action_id",
+            "fleet_action_id",
+            "id",
+            postgresql_where=text("fleet_action_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[Id]
@@ -60,6 +66,10 @@ class ConnectionAction(Base):
     outcome: Mapped[str | None]
     measured: Mapped[dict[str, Any] | None]
     released_at: Mapped[dt.datetime | None]
+    # The action on many that it is a part of.
+    fleet_action_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("fleet_action.id", ondelete="SET NULL")
+    )
 
     container: Mapped[Container] = relationship()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
-from sqlalchemy import BigInteger, ForeignKey, func, text
+from sqlalchemy import BigInteger, ForeignKey, Index, func, text
+from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import HOT_ROWS, Base, CreatedAt, Id
@@ -35,6 +36,20 @@ class Gateway(Base):
     records_waiting: Mapped[int] = mapped_column(server_default=text("0"))
     oldest_waiting_ms: Mapped[int] = mapped_column(server_default=text("0"))
     loop_lag_ms: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class GatewayEnded(Base):
+    """A gateway that was struck off: it stopped, or was silent for long. A trigger keeps it for a week."""
+
+    __tablename__ = "gateway_ended"
+    __table_args__ = (Index("ix_gateway_ended_ended_at", "ended_at"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(UUID(as_uuid=True), primary_key=True)
+    address: Mapped[str]
+    version: Mapped[str]
+    started_at: Mapped[dt.datetime]
+    heartbeat_at: Mapped[dt.datetime]
+    ended_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class ContainerLease(Base):

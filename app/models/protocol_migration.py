@@ -33,6 +33,7 @@ class ProtocolMigration(Base):
         CheckConstraint("attempt_count > 0", name="attempt_count_positive"),
         Index("ix_protocol_migration_container_id", "container_id"),
         Index("ix_protocol_migration_success", "success"),
+        Index("ix_protocol_migration_outcome", "success", "id"),
         Index(
             "uq_protocol_migration_one_open",
             "container_id",

@@ -2,61 +2,80 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
 from app.models import AuditEvent, CallerToken, Container, Incident, User
+from app.queries import distinct, paging
+from app.queries.narrowing import Narrowing, identity, within
+from app.queries.paging import Order
 
 if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
+    from app.queries.paging import Page, Where
 
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """What the trail is narrowed to; an empty word narrows nothing. `actor` is a part of a name."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter(Narrowing):
+    """What the trail is narrowed to. `actor` is a part of a name, `subject` an id, the others as written."""
 
     actor: str = ""
     action: str = ""
-    subject: uuid.UUID | None = None
+    subject: str = ""
+    since: str = ""
+    until: str = ""
+
+
+ORDERS: Final[Mapping[str, Order]] = {"time": Order(column=AuditEvent.id, kind=uuid.UUID, falls=True)}
+"""Ids are made in the order of time."""
 
 
 def page(
-    session: Session, narrowed: AuditFilter, *, before: uuid.UUID | None = None, limit: int = 50
-) -> Sequence[AuditEvent]:
-    """Return the latest events, or those before a cursor."""
-    statement = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(AuditEvent.id < before)
+    session: Session, narrowed: AuditFilter, where: Where, *, limit: int = paging.LIMIT
+) -> Page[AuditEvent]:
+    """Return one page of the trail.
+
+    Raises:
+        Invalid: the cursor is none of this list.
+    """
+    statement = select(AuditEvent).where(*_conditions(session, narrowed))
+    return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
+
+
+def _conditions(session: Session, narrowed: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if narrowed.actor:
-        statement = statement.where(AuditEvent.actor.icontains(narrowed.actor, autoescape=True))
+        # Few people, many events: which people it may be is found first, so that an index serves.
+        part = narrowed.actor.lower()
+        who = [name for name in distinct.values(session, AuditEvent.actor) if part in name.lower()]
+        yield AuditEvent.actor.in_(who)
     if narrowed.action:
-        statement = statement.where(AuditEvent.action == narrowed.action)
-    if narrowed.subject:
-        statement = statement.where(AuditEvent.subject_id == narrowed.subject)
-    return session.scalars(statement).all()
+        yield AuditEvent.action == narrowed.action
+    if subject := identity(narrowed.subject):
+        yield AuditEvent.subject_id == subject
+    yield from within(AuditEvent.id, AuditEvent.at, narrowed.since, narrowed.until)
 
 
 def actions(session: Session) -> Sequence[str]:
     """Return every action that the trail has an event of."""
-    return session.scalars(select(AuditEvent.action).distinct().order_by(AuditEvent.action)).all()
+    return distinct.values(session, AuditEvent.action)
 
 
 def names(session: Session, events: Sequence[AuditEvent]) -> Mapping[uuid.UUID, str]:
     """Return the present names of what events are about; what has been removed since has none."""
     about = {event.subject_id for event in events}
     known: dict[uuid.UUID, str] = {}
-    for identity, name in (
+    for id_, name in (
         (Container.id, Container.name),
         (User.id, User.email),
         (CallerToken.id, CallerToken.name),
         (Incident.id, Incident.title),
     ):
-        known |= {
-            row[0]: row[1] for row in session.execute(select(identity, name).where(identity.in_(about)))
-        }
+        known |= {row[0]: row[1] for row in session.execute(select(id_, name).where(id_.in_(about)))}
     return known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from app.errors import NotFound
 from app.models import ConnectionAction
@@ -41,7 +41,7 @@ def pending_of_many(session: Session, container_ids: Sequence[uuid.UUID]) -> Seq
     """Return the same of many containers."""
     return session.scalars(
         select(ConnectionAction)
-        .where(ConnectionAction.container_id.in_(container_ids))
+        .where(ConnectionAction.container_id == func.any(list(container_ids)))
         .where(or_(ConnectionAction.finished_at.is_(None), HOLDS))
         .order_by(ConnectionAction.id)
     ).all()

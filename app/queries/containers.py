@@ -1,18 +1,18 @@
-"""Containers: one by name or id, and the list by page."""
+"""Containers: one by name or id, the list by page, and how many there are of which kind."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import DateTime, and_, case, func, or_, select, true
+from sqlalchemy import DateTime, and_, case, func, literal, select, true
 from sqlalchemy.orm import joinedload
 
 from app.errors import NotFound
-from app.models import AcpConnection, ConnectionAction, Container, ContainerSession
+from app.models import AcpConnection, ConnectionAction, Container, ContainerSession, ContainerStanding
 from app.protocol.states import ConnectionStatus
-from app.queries import connection_actions, waiting
+from app.queries import connection_actions, paging, waiting
+from app.queries.container_filter import ORDERS, found, narrow
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,17 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
-NEVER: Final = "never"
-"""The filter's word for a container that has had no connection yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerFilter:
-    """What the list is narrowed to; `text` is words in name, image or owner, `status` may be `never`."""
-
-    text: str = ""
-    protocol: str = ""
-    status: str = ""
+    from app.queries.container_filter import ContainerFilter
+    from app.queries.paging import Page, Where
 
 
 class ContainerRow(NamedTuple):
@@ -65,14 +56,6 @@ class ContainerRow(NamedTuple):
     waiting_since: dt.datetime | None
 
 
-class Page(NamedTuple):
-    """Some rows, and the names from which the pages before and after them start (None at the ends)."""
-
-    rows: list[ContainerRow]
-    before: str | None
-    after: str | None
-
-
 def get(session: Session, reference: str | uuid.UUID) -> Container:
     """Return a container by its id or name, with its session and configuration.
 
@@ -84,10 +67,10 @@ def get(session: Session, reference: str | uuid.UUID) -> Container:
         .where(_named(reference))
         .options(joinedload(Container.session), joinedload(Container.configuration))
     )
-    found = session.scalar(named) if "\0" not in str(reference) else None  # PostgreSQL would refuse it
-    if found is None:
+    container = session.scalar(named) if "\0" not in str(reference) else None  # PostgreSQL would refuse it
+    if container is None:
         raise NotFound(f"there is no container {str(reference)!r}")
-    return found
+    return container
 
 
 def of_ids(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Container]:
@@ -107,56 +90,36 @@ def _named(reference: str | uuid.UUID) -> Any:
 
 
 def page(
-    session: Session,
-    narrowed: ContainerFilter,
-    *,
-    after: str | None = None,
-    before: str | None = None,
-    limit: int = 50,
-) -> Page:
-    """Return one page in order of name, found by key, so that the last page is as fast as the first."""
-    statement = _rows(narrowed)
-    if before is not None:
-        statement = statement.where(Container.name < before).order_by(Container.name.desc())
-    else:
-        statement = statement.where(Container.name > (after or "")).order_by(Container.name)
-    found = [ContainerRow(*row) for row in session.execute(statement.limit(limit + 1))]
-    more, rows = len(found) > limit, found[:limit]
-    if before is not None:
-        rows.reverse()
-    has_before = more if before is not None else bool(after)
-    has_after = True if before is not None else more
-    return Page(
-        rows,
-        rows[0].name if rows and has_before else None,
-        rows[-1].name if rows and has_after else None,
-    )
+    session: Session, narrowed: ContainerFilter, where: Where, *, limit: int = paging.LIMIT
+) -> Page[ContainerRow]:
+    """Return one page of the list.
+
+    Raises:
+        Invalid: the cursor is none of this list.
+    """
+    return paging.read(session, rows_of(narrowed), ORDERS, where, make=ContainerRow._make, limit=limit)
 
 
 def ids(session: Session, narrowed: ContainerFilter) -> Sequence[uuid.UUID]:
     """Return all containers that the list shows under a filter, in order of name."""
-    rows = _rows(narrowed).with_only_columns(Container.id).order_by(Container.name)
-    return session.scalars(rows).all()
+    return session.scalars(found(narrowed).order_by(Container.name)).all()
 
 
 def row(session: Session, container_id: uuid.UUID) -> ContainerRow | None:
     """Return one container's line of the list."""
-    found = session.execute(_rows(ContainerFilter()).where(Container.id == container_id)).one_or_none()
-    return ContainerRow(*found) if found else None
+    line = session.execute(_LINES.where(Container.id == container_id)).one_or_none()
+    return ContainerRow._make(line) if line else None
 
 
-def _rows(narrowed: ContainerFilter) -> Select[Any]:
+def count(session: Session, narrowed: ContainerFilter) -> int:
+    """Count the containers that a filter finds."""
+    return session.scalar(select(func.count()).select_from(found(narrowed).subquery())) or 0
+
+
+def _lines() -> Select[Any]:
     """Select the list's lines: each container with its active connection, or else its latest one."""
-    current = (
-        select(AcpConnection)
-        .where(AcpConnection.container_id == Container.id)
-        .order_by((AcpConnection.status != ConnectionStatus.DISCONNECTED).desc(), AcpConnection.id.desc())
-        .limit(1)
-        .correlate(Container)
-        .lateral("current")
-    )
-    facts, asked = current.c.metadata, waiting.oldest(current)
-    statement = (
+    facts, asked = AcpConnection.metadata_, waiting.oldest(AcpConnection.__table__)
+    return (
         select(
             Container.id,
             Container.name,
@@ -167,16 +130,16 @@ def _rows(narrowed: ContainerFilter) -> Select[Any]:
             Container.status,
             Container.supported_protocols,
             ContainerSession.protocol_type,
-            current.c.id,
-            current.c.status,
+            AcpConnection.id,
+            AcpConnection.status,
             facts["latency_ms"].as_float(),
-            current.c.last_active,
-            current.c.error_count,
-            current.c.reconnect_count,
+            AcpConnection.last_active,
+            AcpConnection.error_count,
+            AcpConnection.reconnect_count,
             facts["last_error"].astext,
             case(
                 (
-                    current.c.status == ConnectionStatus.CONNECTED,
+                    AcpConnection.status == ConnectionStatus.CONNECTED,
                     facts["silent_since"].astext.cast(DateTime(timezone=True)),
                 )
             ),
@@ -188,27 +151,22 @@ def _rows(narrowed: ContainerFilter) -> Select[Any]:
             asked.c.timestamp,
         )
         .select_from(Container)
+        .join(ContainerStanding, ContainerStanding.container_id == Container.id)
         .join(ContainerSession, ContainerSession.container_id == Container.id)
-        .outerjoin(current, true())
+        .outerjoin(AcpConnection, AcpConnection.id == ContainerStanding.connection_id)
         .outerjoin(asked, true())
         .outerjoin(
             ConnectionAction, and_(ConnectionAction.container_id == Container.id, connection_actions.HOLDS)
         )
     )
-    return _narrow(statement, narrowed, current.c.status)
 
 
-def _narrow(statement: Select[Any], narrowed: ContainerFilter, status: Any) -> Select[Any]:
-    for word in narrowed.text.split():
-        columns = (Container.name, Container.image, Container.owner)
-        statement = statement.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
-    if narrowed.protocol:
-        statement = statement.where(ContainerSession.protocol_type == narrowed.protocol)
-    if narrowed.status == NEVER:
-        statement = statement.where(status.is_(None))
-    elif narrowed.status:
-        statement = statement.where(status == narrowed.status)
-    return statement
+_LINES = _lines()
+
+
+def rows_of(narrowed: ContainerFilter) -> Select[Any]:
+    """Select the lines that a filter finds, in no order."""
+    return narrow(_LINES, narrowed)
 
 
 class Counts(NamedTuple):
@@ -220,20 +178,13 @@ class Counts(NamedTuple):
 
 
 def counts(session: Session) -> Counts:
-    """Count containers by what the list's lines say of them, without making the lines.
-
-    A container has one active connection at the most, so that the active ones count containers; of the
-    others, those that were ever connected are disconnected.
-    """
-    protocols = _grouped(session, ContainerSession.protocol_type)
-    active = _grouped(session, AcpConnection.status, AcpConnection.status != ConnectionStatus.DISCONNECTED)
-    connected_once = select(AcpConnection.id).where(AcpConnection.container_id == Container.id).exists()
-    never = session.scalar(select(func.count()).select_from(Container).where(~connected_once)) or 0
-    total = sum(protocols.values())
-    others = {NEVER: never, ConnectionStatus.DISCONNECTED.value: total - never - sum(active.values())}
-    return Counts(total, active | {name: count for name, count in others.items() if count}, protocols)
+    """Count containers by what the list's lines say of them, without making the lines."""
+    statuses, protocols = _grouped(ContainerStanding.status), _grouped(ContainerSession.protocol_type)
+    counted: dict[str, dict[str, int]] = {"status": {}, "protocol_type": {}}
+    for kind, value, number in session.execute(statuses.union_all(protocols)):
+        counted[kind][value] = number
+    return Counts(sum(counted["protocol_type"].values()), counted["status"], counted["protocol_type"])
 
 
-def _grouped(session: Session, column: Any, *narrowed: Any) -> dict[str, int]:
-    counted = select(column, func.count()).where(*narrowed).group_by(column)
-    return {value: count for value, count in session.execute(counted)}  # noqa: C416 - rows are no tuples to mypy
+def _grouped(column: Any) -> Select[Any]:
+    return select(literal(column.key), column, func.count()).group_by(column)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Float, case, cast, func, select
 
-from app.models import Container, ContainerLease, Gateway
+from app.models import Container, ContainerLease, Gateway, GatewayEnded
 
 if TYPE_CHECKING:
-    import datetime as dt
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -50,8 +50,37 @@ def holder(session: Session, container_id: uuid.UUID) -> Gateway | None:
     )
 
 
-def rows(session: Session) -> Sequence[GatewayRow]:
-    """Return all gateways, the oldest first; the dead among them until they are struck off."""
+SORTS: Final[Mapping[str, Callable[[GatewayRow], Any]]] = {
+    "started": lambda row: row.id,
+    "address": lambda row: row.address,
+    "state": lambda row: (("silent", "late", "draining", "ready").index(row.state), row.id),
+    "containers": lambda row: (-row.held, row.id),
+    "load": lambda row: (-row.messages_per_second, row.id),
+    "lag": lambda row: (-row.loop_lag_ms, row.id),
+}
+"""By what they are sorted, here and not in the database: they are few, and all are shown."""
+
+
+FIRST: Final = "started"
+SILENT_AFTER: Final = dt.timedelta(minutes=1)
+"""One whose last heartbeat was that long ago when it was struck off did not stop by itself."""
+
+
+def sort_of(word: str) -> str:
+    """Return a URL's word for a sort, or the first one for a word that is none."""
+    return word if word.removeprefix("-") in SORTS else FIRST
+
+
+def ended(session: Session, limit: int = 20) -> Sequence[GatewayEnded]:
+    """Return the gateways that were struck off within a week, the last first."""
+    return session.scalars(select(GatewayEnded).order_by(GatewayEnded.ended_at.desc()).limit(limit)).all()
+
+
+def rows(session: Session, sort: str = FIRST) -> Sequence[GatewayRow]:
+    """Return all gateways, the oldest first; the dead among them until they are struck off.
+
+    `sort` is one of SORTS, after a dash for the other way.
+    """
     silence = cast(func.extract("epoch", func.clock_timestamp() - Gateway.heartbeat_at), Float)
     state = case(
         (silence > Gateway.lease_seconds, "silent"),
@@ -69,8 +98,8 @@ def rows(session: Session) -> Sequence[GatewayRow]:
     columns: list[Any] = [
         computed[name] if name in computed else getattr(Gateway, name) for name in GatewayRow._fields
     ]
-    found = session.execute(select(*columns).order_by(Gateway.id))
-    return [GatewayRow._make(row) for row in found]
+    found = [GatewayRow._make(row) for row in session.execute(select(*columns).order_by(Gateway.id))]
+    return sorted(found, key=SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
 
 
 def held_by_nobody(session: Session) -> int:

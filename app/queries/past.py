@@ -16,7 +16,8 @@ from sqlalchemy.orm import aliased
 from app.models import AcpConnection, AcpConnectionTransition, Container
 from app.protocol.end_kinds import of_reason
 from app.protocol.states import ENDS, ConnectionStatus
-from app.queries.containers import NEVER, ContainerFilter, Counts
+from app.queries.container_filter import NEVER, ContainerFilter
+from app.queries.containers import Counts
 
 if TYPE_CHECKING:
     import uuid

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import func, select
+from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from app.errors import NotFound
-from app.models import ProtocolMigration
+from app.models import Container, ProtocolMigration
+from app.protocol.states import Cause, Protocol
+from app.queries import paging
+from app.queries.narrowing import Narrowing, within
+from app.queries.paging import Order
 
 if TYPE_CHECKING:
-    import uuid
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
+
+    from app.queries.paging import Page, Where
 
 
 def get(session: Session, migration_id: uuid.UUID) -> ProtocolMigration:
@@ -42,7 +51,8 @@ def open_of_many(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequen
     """Return those of many containers, at most one of each."""
     return session.scalars(
         select(ProtocolMigration).where(
-            ProtocolMigration.container_id.in_(container_ids), ProtocolMigration.completed_at.is_(None)
+            ProtocolMigration.container_id == func.any(list(container_ids)),
+            ProtocolMigration.completed_at.is_(None),
         )
     ).all()
 
@@ -69,14 +79,84 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 20) -> 
     ).all()
 
 
-def latest(session: Session, before: uuid.UUID | None = None, limit: int = 50) -> Sequence[ProtocolMigration]:
-    """Return the fleet's latest protocol migrations with their containers, the newest first."""
+class Outcome(StrEnum):
+    """How a protocol migration has ended, or that it has not."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationFilter(Narrowing):
+    """What the list is narrowed to.
+
+    `container` and `actor` are parts of names, `protocol` is the one that was moved to.
+    """
+
+    WORDS = {  # noqa: RUF012 - the base says ClassVar
+        "outcome": frozenset(each.value for each in Outcome),
+        "protocol": frozenset(each.value for each in Protocol),
+        "cause": frozenset(each.value for each in Cause),
+    }
+
+    container: str = ""
+    outcome: str = ""
+    protocol: str = ""
+    cause: str = ""
+    actor: str = ""
+    since: str = ""
+    until: str = ""
+
+
+ORDERS: Final[Mapping[str, Order]] = {"start": Order(column=ProtocolMigration.id, kind=uuid.UUID, falls=True)}
+"""Ids are made in the order of time."""
+
+_OUTCOMES: Final = {
+    Outcome.OPEN: ProtocolMigration.completed_at.is_(None),
+    Outcome.COMPLETED: ProtocolMigration.success.is_(True) & ~ProtocolMigration.rollback,
+    Outcome.ROLLED_BACK: ProtocolMigration.success.is_(True) & ProtocolMigration.rollback,
+    Outcome.FAILED: ProtocolMigration.success.is_(False),
+}
+
+
+def page(
+    session: Session, narrowed: MigrationFilter, where: Where, *, limit: int = paging.LIMIT
+) -> Page[ProtocolMigration]:
+    """Return one page of the fleet's protocol migrations with their containers.
+
+    Raises:
+        Invalid: the cursor is none of this list.
+    """
     statement = (
         select(ProtocolMigration)
-        .options(joinedload(ProtocolMigration.container))
-        .order_by(ProtocolMigration.id.desc())
-        .limit(limit)
+        .join(ProtocolMigration.container)
+        .options(contains_eager(ProtocolMigration.container))
+        .where(*_conditions(narrowed))
     )
-    if before is not None:
-        statement = statement.where(ProtocolMigration.id < before)
-    return session.scalars(statement).all()
+    return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
+
+
+def check(narrowed: MigrationFilter) -> None:
+    """Read what a filter says.
+
+    Raises:
+        Invalid: of a time, what is none.
+    """
+    list(_conditions(narrowed))
+
+
+def _conditions(narrowed: MigrationFilter) -> Iterator[ColumnElement[bool]]:
+    if narrowed.container:
+        yield Container.name.icontains(narrowed.container, autoescape=True)
+    if narrowed.outcome:
+        yield _OUTCOMES[Outcome(narrowed.outcome)]
+    if narrowed.protocol:
+        yield ProtocolMigration.to_protocol == narrowed.protocol
+    if narrowed.cause:
+        yield ProtocolMigration.cause == narrowed.cause
+    if narrowed.actor:
+        yield ProtocolMigration.requested_by.icontains(narrowed.actor, autoescape=True)
+    started = ProtocolMigration.started_at
+    yield from within(ProtocolMigration.id, started, narrowed.since, narrowed.until)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.errors import NotFound
-from app.models import User
+from app.models import Role, User
+from app.queries import paging
+from app.queries.narrowing import Narrowing
+from app.queries.paging import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy.orm import Session
+
+    from app.queries.paging import Page, Where
 
 
 def permissions(session: Session, uniquifiers: Collection[str]) -> Mapping[str, frozenset[str]]:
@@ -31,9 +37,37 @@ def permissions(session: Session, uniquifiers: Collection[str]) -> Mapping[str, 
     }
 
 
-def everybody(session: Session) -> Sequence[User]:
-    """Return all people with their roles, by their addresses."""
-    return session.scalars(select(User).options(selectinload(User.roles)).order_by(User.email)).all()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFilter(Narrowing):
+    """What the list is narrowed to; `q` is a part of an address, `active` is yes or no."""
+
+    WORDS = {"active": frozenset({"yes", "no"})}  # noqa: RUF012 - the base says ClassVar
+
+    q: str = ""
+    role: str = ""
+    active: str = ""
+
+
+ORDERS: Final[Mapping[str, Order]] = {
+    "email": Order(column=User.email, kind=str),
+    "since": Order(column=User.id, kind=uuid.UUID, falls=True),
+}
+
+
+def page(session: Session, narrowed: UserFilter, where: Where, *, limit: int = paging.LIMIT) -> Page[User]:
+    """Return one page of the people with their roles.
+
+    Raises:
+        Invalid: the cursor is none of this list.
+    """
+    statement = select(User).options(selectinload(User.roles))
+    if narrowed.q:
+        statement = statement.where(User.email.icontains(narrowed.q, autoescape=True))
+    if narrowed.role:
+        statement = statement.where(User.roles.any(Role.name == narrowed.role))
+    if narrowed.active:
+        statement = statement.where(User.active.is_(narrowed.active == "yes"))
+    return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
 
 
 def get(session: Session, key: uuid.UUID | str) -> User:

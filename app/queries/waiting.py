@@ -45,6 +45,14 @@ def oldest(connection: FromClause) -> FromClause:
     )
 
 
+def on(connection_id: Any, status: Any) -> ColumnElement[bool]:
+    """Tell of each of some connections whether anything waits there."""
+    table = connection_id.class_
+    request = aliased(AcpMessage, _last_requests(connection_id).correlate(table).subquery())
+    waits = select(request.id).where(status == ConnectionStatus.CONNECTED, ~_answered(request))
+    return waits.correlate(table).exists()
+
+
 def _last_requests(connection_id: Any) -> Select[AcpMessage]:
     """Select an agent's last requests, by `ix_acp_message_agent_request`."""
     return (

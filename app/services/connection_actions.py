@@ -21,11 +21,11 @@ from app.services.rules import enforced, one_at_a_time
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
-    from app.models import Container
+    from app.models import Container, ProtocolMigration
     from app.services.actor import Actor
 
 STOPPED: Final = "the container is stopped; start it first"
@@ -39,12 +39,18 @@ def obstacles(session: Session, container: Container) -> Mapping[ActionKind, str
     A first dial that has not succeeded yet is no obstacle, for it may never: it waits while the container is
     held disconnected.
     """
-    if container.status != ContainerStatus.RUNNING:
-        return dict.fromkeys(ActionKind, STOPPED)
     migration = protocol_migrations.open_of(session, container.id)
+    return obstacles_of(container.status, migration, stored.pending(session, container.id))
+
+
+def obstacles_of(
+    status: str, migration: ProtocolMigration | None, pending: Sequence[ConnectionAction]
+) -> Mapping[ActionKind, str | None]:
+    """Say it of a container's status, its protocol migration under way, and what is pending there."""
+    if status != ContainerStatus.RUNNING:
+        return dict.fromkeys(ActionKind, STOPPED)
     if migration is not None and not migration.interruptible:
         return dict.fromkeys(ActionKind, MIGRATING)
-    pending = stored.pending(session, container.id)
     found: dict[ActionKind, str | None] = dict.fromkeys(ActionKind)
     if any(each.holds for each in pending):
         found[ActionKind.DISCONNECT] = HELD

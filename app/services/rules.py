@@ -26,6 +26,7 @@ CONFLICTS: Final[Mapping[str, str]] = {
     "uq_acp_connection_configuration_trial_one_open": "a trial for this container is under way already",
     "uq_protocol_migration_one_open": "a protocol migration of this container is under way already",
     "uq_caller_token_name": "a token of this name exists already",
+    "uq_saved_view_name": "you have a view of this name for this list already",
     "uq_console_user_email": "a user with this e-mail exists already",
     "container_protocol_in_use": "the container's session is on ACP; migrate it to HTTP first",
 }

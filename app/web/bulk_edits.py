@@ -18,7 +18,7 @@ from app.services.configuration_bulk import Verdict
 from app.services.configurations import LABELS
 from app.web.failures import tell
 from app.web.forms.bulk_edit import ConfirmForm, SettingsForm
-from app.web.forms.container import FilterForm
+from app.web.forms.container import PROTOCOLS, STATUSES, ContainerConditions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class Selection(NamedTuple):
     """The containers: those that were chosen one by one, or else all that a filter finds."""
 
     chosen: Sequence[uuid.UUID]
-    narrowed: FilterForm
+    narrowed: ContainerConditions
 
     @property
     def ids(self) -> Sequence[uuid.UUID]:
@@ -51,7 +51,7 @@ class Selection(NamedTuple):
     @property
     def given(self) -> list[tuple[str, str]]:
         """Return it as parameters of a form or URL."""
-        return [("container", str(each)) for each in self.chosen] or [*self.narrowed.in_url().items()]
+        return [("container", str(each)) for each in self.chosen] or [*self.narrowed.in_url()]
 
     @classmethod
     def sent(cls) -> Selection:
@@ -59,7 +59,7 @@ class Selection(NamedTuple):
         for text in request.values.getlist("container"):
             with suppress(ValueError):
                 chosen.append(uuid.UUID(text))
-        return cls(list(dict.fromkeys(chosen)), FilterForm(request.values))
+        return cls(list(dict.fromkeys(chosen)), ContainerConditions(request.values))
 
 
 @bp.route("", methods=["GET", "POST"])
@@ -137,6 +137,7 @@ def _page(selection: Selection, settings: SettingsForm, shown: Preview | None, c
         labels=LABELS,
         most_shown=SHOWN,
         by_post=len(selection.chosen) > IN_URL,
+        choices={"status": STATUSES, "protocol": PROTOCOLS},
         command=_command(selection, settings, shown) if shown else "",
     )
 

@@ -10,13 +10,15 @@ from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db, htmx
 from app.queries import containers as queries
+from app.queries.container_filter import ORDERS
 from app.services import containers
-from app.web import past
+from app.web import command_line, past
 from app.web.forms.connection_action import ActionForm
-from app.web.forms.container import ContainerForm, FilterForm, RemovalForm
+from app.web.forms.container import ONLY, PROTOCOLS, STATUSES, ContainerConditions, ContainerForm, RemovalForm
 from app.web.forms.errors import report
 from app.web.forms.prompt import PromptForm
 from app.web.forms.protocol_migration import MigrationForm
+from app.web.listing import Listing
 from app.web.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -35,13 +37,19 @@ def index() -> ResponseReturnValue:
     """List the containers, as they are or as they were; a search by htmx gets the list alone."""
     if request.args.get("at", "").strip():
         return past.show("containers")
-    narrowed = FilterForm(request.args)
-    page = queries.page(
-        db.session(), narrowed.values(), after=narrowed.after.data, before=narrowed.before.data
-    )
+    narrowed = ContainerConditions(request.args)
+    listing = Listing("containers", narrowed, ORDERS)
+    page = queries.page(db.session(), narrowed.values(), listing.where)
     partial = htmx.target == "container-list" and not htmx.history_restore_request
     template = "containers/_list.html" if partial else "containers/index.html"
-    return render_template(template, page=page, narrowed=narrowed)
+    return render_template(
+        template,
+        page=page,
+        narrowed=narrowed,
+        listing=listing,
+        cli=command_line.containers(listing),
+        choices={"status": STATUSES, "protocol": PROTOCOLS, "only": ONLY},
+    )
 
 
 @bp.route("/containers/new", methods=["GET", "POST"])

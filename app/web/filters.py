@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from flask import current_app, g
 from flask_login import current_user
 from markupsafe import Markup, escape
 
-from app.live.fragments import fragment
+from app.live.fragments import container_rows, fragment
 from app.protocol.conversation import read
 from app.protocol.end_kinds import SIDES
 from app.protocol.endings import CLOSE_CODES
-from app.protocol.states import ConnectionStatus, Direction, MessageType, Protocol
+from app.protocol.states import ActionKind, ConnectionStatus, Direction, MessageType, Protocol
 from app.web import explained
 from app.web.moments import now, written
 from app.web.payload_tree import tree
@@ -40,6 +41,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(marked)
     app.add_template_filter(size)
     app.add_template_filter(utc)
+    app.add_template_filter(stamp)
     app.add_template_filter(preview)
     app.add_template_filter(tree)
     app.add_template_filter(chunk)
@@ -58,7 +60,9 @@ def register(app: Flask) -> None:
     app.add_template_filter(explained.end, "explained_end")
     app.add_template_filter(short)
     app.add_template_global(fragment)
+    app.add_template_global(container_rows)
     app.add_template_global(may)
+    app.add_template_global(state_mark)
     app.add_template_global(now)
     app.jinja_env.globals.update(
         directions=Direction,
@@ -66,12 +70,28 @@ def register(app: Flask) -> None:
         message_types=MessageType,
         protocols=Protocol,
         statuses=ConnectionStatus,
+        action_kinds=ActionKind,
     )
 
 
+def state_mark(word: str) -> Markup:
+    """Give a state's partial, rendered once: a list has fifty of them, and they depend on nothing."""
+    marks: dict[str, Markup] = current_app.extensions.setdefault("state_marks", {})
+    if word not in marks:
+        partial = current_app.jinja_env.get_template(f"states/_{word}.html")
+        marks[word] = Markup(partial.render().strip())  # noqa: S704 - ours
+    return marks[word]
+
+
 def may(permission: str) -> bool:
-    """Tell whether the signed-in person has a permission; for what a page shows, never for what it allows."""
-    return bool(current_user.is_authenticated and current_user.has_permission(permission))
+    """Tell whether the signed-in person has a permission; for what a page shows, never for what it allows.
+
+    Looked up once a request: a page asks a dozen times, and the person stays the same.
+    """
+    known: dict[str, bool] = g.setdefault("may", {})
+    if permission not in known:
+        known[permission] = bool(current_user.is_authenticated and current_user.has_permission(permission))
+    return known[permission]
 
 
 def marked(text: str) -> Markup:
@@ -94,6 +114,14 @@ def size(count: int) -> str:
 def utc(moment: dt.datetime) -> str:
     """Write a time in UTC to the millisecond, as it stands where no script shows it in the viewer's zone."""
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d} UTC"
+
+
+def stamp(moment: dt.datetime | None) -> Markup:
+    """Write what the macro `moment` writes, for lists: there are fifty of them, and a macro is slow."""
+    if moment is None:
+        return Markup('<span class="quiet">never</span>')
+    text = utc(moment)
+    return Markup(f'<time datetime="{moment.isoformat()}" title="{text}">{text}</time>')  # noqa: S704 - digits
 
 
 def preview(payload: Any) -> str:

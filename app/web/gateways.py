@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from app.access import permission
+from app.queries.gateways import FIRST, sort_of
+from app.web import command_line
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -17,4 +19,11 @@ bp = Blueprint("gateways", __name__)
 @bp.get("/gateways")
 @permission("read")
 def index() -> ResponseReturnValue:
-    return render_template("gateways/index.html")
+    """Show those that run, in the order of the URL, and those that ended within a week."""
+    sort = sort_of(request.args.get("sort", ""))
+    query = "" if sort == FIRST else f"sort={sort}"
+    words = [] if sort == FIRST else [f"--sort={sort}"]
+    cli = command_line.command("gateways", "list", *words)
+    return render_template(
+        "gateways/index.html", sort=sort, listing={"noun": "gateways", "query": query}, cli=cli
+    )

@@ -10,7 +10,7 @@ from app.extensions import db
 from app.queries import past as queries
 from app.queries.past import RANGES, USUAL
 from app.web import moments
-from app.web.forms.container import FilterForm
+from app.web.forms.past import PastForm
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show(noun: str) -> ResponseReturnValue:
     """Show how each container, or its connection, was at the moment `at` of the URL."""
     at = moments.argument("at") or moments.now()
-    narrowed = FilterForm(request.args)
+    narrowed = PastForm(request.args)
     session, after = db.session(), narrowed.after.data or ""
     return render_template(
         "past/index.html",

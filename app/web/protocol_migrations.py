@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db
+from app.protocol.states import Cause
 from app.queries import containers
 from app.queries import protocol_migrations as queries
 from app.services import protocol_migrations
+from app.web import command_line
 from app.web.failures import tell
 from app.web.forms.errors import tell_problems
 from app.web.forms.protocol_migration import MigrationForm, RollbackForm
+from app.web.listing import Listing
 
 if TYPE_CHECKING:
+    import uuid
+
     from flask.typing import ResponseReturnValue
     from flask_wtf import FlaskForm
 
@@ -27,11 +31,17 @@ bp = Blueprint("protocol_migrations", __name__)
 @bp.get("/protocol-migrations")
 @permission("read")
 def index() -> ResponseReturnValue:
-    before = request.args.get("before", type=uuid.UUID)
-    if before is None and "before" in request.args:
-        abort(400)
-    found = queries.latest(db.session(), before=before) if before else None
-    return render_template("protocol_migrations/index.html", before=before, migrations=found)
+    """List them, narrowed and paged; the first page is live."""
+    narrowed = queries.MigrationFilter.of(request.args)
+    listing = Listing("protocol_migrations", narrowed, queries.ORDERS)
+    return render_template(
+        "protocol_migrations/index.html",
+        narrowed=narrowed,
+        listing=listing,
+        outcomes=list(queries.Outcome),
+        causes=list(Cause),
+        cli=command_line.listed("protocol-migrations", listing),
+    )
 
 
 @bp.post("/containers/<uuid:container_id>/protocol-migrations")

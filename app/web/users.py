@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db
 from app.queries import users as queries
 from app.services import users
+from app.services.users import RoleName
+from app.web import command_line
 from app.web.forms.errors import report
 from app.web.forms.user import UserChangeForm, UserForm
+from app.web.listing import Listing
 
 if TYPE_CHECKING:
     import uuid
@@ -25,7 +28,17 @@ bp = Blueprint("users", __name__, url_prefix="/users")
 @bp.get("/")
 @permission("manage")
 def index() -> ResponseReturnValue:
-    return render_template("users/index.html", people=queries.everybody(db.session()))
+    """List the people, narrowed and paged."""
+    narrowed = queries.UserFilter.of(request.args)
+    listing = Listing("users", narrowed, queries.ORDERS)
+    return render_template(
+        "users/index.html",
+        page=queries.page(db.session(), narrowed, listing.where),
+        narrowed=narrowed,
+        listing=listing,
+        roles=list(RoleName),
+        cli=command_line.listed("users", listing),
+    )
 
 
 @bp.route("/new", methods=["GET", "POST"])

@@ -11,7 +11,7 @@ from app.errors import Conflict, Invalid, Outdated
 from app.models import AuditEvent
 from app.queries import configuration_revisions as stored
 from app.queries import containers as containers_stored
-from app.queries.containers import ContainerFilter
+from app.queries.container_filter import ContainerFilter
 from app.services import configuration_bulk, configurations
 from app.services.configuration_bulk import Verdict
 from app.services.configurations import ConfigurationValues

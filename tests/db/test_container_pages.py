@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from app.errors import NotFound
 from app.queries import containers
-from app.queries.containers import NEVER, ContainerFilter
+from app.queries.container_filter import NEVER, ORDERS, ContainerFilter, Only
+from app.queries.paging import Where, keyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +30,8 @@ COUNT = 60
 # Names in no order, small and large; half of them on ACP; every fourth without a connection, the others with
 # one in each status in turn and, where that one is active, a former one.
 FILL = """
-INSERT INTO container (name, endpoint_url, image, owner, supported_protocols) VALUES (%s, 'http://h', %s, %s,
-    '{http,acp}');
+INSERT INTO container (name, endpoint_url, image, owner, supported_protocols, labels, status)
+    VALUES (%s, 'http://h', %s, %s, '{http,acp}', %s, %s);
 """
 CONNECT = """
 INSERT INTO acp_connection (connection_id, container_id, status, version, error_count, metadata)
@@ -41,6 +45,19 @@ FILTERS: list[tuple[ContainerFilter, Callable[[ContainerRow], bool]]] = [
     (ContainerFilter(text="AGENT:1"), lambda row: row.image == "agent:1"),
     (ContainerFilter(text="ann agent"), lambda row: row.owner == "ann"),
     (ContainerFilter(text="%"), lambda row: "%" in row.owner),
+    (ContainerFilter(text="tier=a"), lambda row: row.labels == {"tier": "a"}),
+    (ContainerFilter(label="tier=b"), lambda row: row.labels == {"tier": "b"}),
+    (ContainerFilter(label="tier"), lambda row: "tier" in row.labels),
+    (ContainerFilter(owner="bob"), lambda row: row.owner == "bob"),
+    (ContainerFilter(only=frozenset({Only.ERRORS})), lambda row: bool(row.error_count)),
+    (ContainerFilter(only=frozenset({Only.STOPPED})), lambda row: row.container_status == "stopped"),
+    (ContainerFilter(only=frozenset({Only.HELD})), lambda row: row.held_by is not None),
+    (ContainerFilter(only=frozenset({Only.WAITING})), lambda row: row.waiting_for is not None),
+    (ContainerFilter(only=frozenset({Only.ENDED})), lambda row: row.status == "disconnected"),
+    (
+        ContainerFilter(owner="ann", only=frozenset({Only.ERRORS, Only.STOPPED})),
+        lambda row: (row.owner, bool(row.error_count), row.container_status) == ("ann", True, "stopped"),
+    ),
     (ContainerFilter(text="no such"), lambda _: False),
     (ContainerFilter(protocol="acp"), lambda row: row.protocol_type == "acp"),
     (ContainerFilter(protocol="http"), lambda row: row.protocol_type == "http"),
@@ -70,7 +87,9 @@ def filled(server_url: str, migrated_template: str) -> Iterator[Session]:
 def fill(connection: psycopg.Connection) -> None:
     for n in sorted(range(COUNT), key=lambda number: number * 37 % COUNT):
         name = f"{('web', 'Web', 'a_b')[n % 3]}-{n}"
-        connection.execute(FILL, [name, f"agent:{n % 4}", ("ann", "bob", "100%")[n % 3]])
+        labels = json.dumps({"tier": "ab"[n % 2]} if n % 5 else {})
+        status = "stopped" if n % 6 == 0 else "running"
+        connection.execute(FILL, [name, f"agent:{n % 4}", ("ann", "bob", "100%")[n % 3], labels, status])
         connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         if n % 4:
             active = STATUSES[n // 4 % 4]
@@ -84,6 +103,16 @@ def fill(connection: psycopg.Connection) -> None:
                     [current, name],
                 )
 
+    connection.execute(
+        "INSERT INTO connection_action (container_id, kind, reason, requested_by)"
+        " SELECT id, 'disconnect', 'r', 'ann' FROM container WHERE name LIKE '%-1_'"
+    )
+    connection.execute(
+        "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method)"
+        " SELECT id, 'inbound', 'message', 1, 'request', 'session/request_permission' FROM acp_connection"
+        " WHERE container_id IN (SELECT id FROM container WHERE name LIKE '%7')"
+    )
+
 
 def connect(connection: psycopg.Connection, name: str, status: str) -> Any:
     metadata = '{"transport": "acp", "latency_ms": 0.7, "last_error": "refused"}'
@@ -92,8 +121,17 @@ def connect(connection: psycopg.Connection, name: str, status: str) -> Any:
     return row[0]
 
 
-def everything(session: Session) -> list[ContainerRow]:
-    return containers.page(session, ContainerFilter(), limit=COUNT).rows
+BY_NAME = Where("name", False)
+KEYS: dict[str, Callable[[ContainerRow], Any]] = {
+    "name": lambda row: row.name,
+    "errors": lambda row: row.error_count or 0,
+    "state": lambda row: ("connected", None, "disconnected", "reconnecting", "error").index(row.status),
+}
+"""What rows are sorted by, where that is exact."""
+
+
+def everything(session: Session, where: Where = BY_NAME) -> list[ContainerRow]:
+    return containers.page(session, ContainerFilter(), where, limit=COUNT).rows
 
 
 def test_the_rows_are_all_there_in_order(filled: Session) -> None:
@@ -108,17 +146,39 @@ def test_forwards_and_back(
     filled: Session, narrowed: ContainerFilter, wanted: Callable[[ContainerRow], bool], size: int
 ) -> None:
     expected = [row for row in everything(filled) if wanted(row)]
-    pages = [containers.page(filled, narrowed, limit=size)]
+    pages = [containers.page(filled, narrowed, BY_NAME, limit=size)]
     while pages[-1].after is not None:
-        pages.append(containers.page(filled, narrowed, after=pages[-1].after, limit=size))
+        pages.append(containers.page(filled, narrowed, replace(BY_NAME, after=pages[-1].after), limit=size))
     assert [row for page in pages for row in page.rows] == expected
     assert all(len(page.rows) == size for page in pages[:-1])
     assert pages[0].before is None
     for earlier, later in zip(reversed(pages[:-1]), reversed(pages[1:]), strict=True):
-        back = containers.page(filled, narrowed, before=later.before, limit=size)
+        back = containers.page(filled, narrowed, replace(BY_NAME, before=later.before), limit=size)
         assert back.rows == earlier.rows
         assert (back.before is None) == (earlier is pages[0])
         assert back.after == earlier.after
+    assert containers.count(filled, narrowed) == len(expected)
+    assert set(containers.ids(filled, narrowed)) == {row.id for row in expected}
+
+
+@pytest.mark.parametrize("falls", [False, True])
+@pytest.mark.parametrize("sort", list(ORDERS))
+def test_each_order_has_every_row_once(
+    filled: Session,
+    sort: str,
+    falls: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    rows, where = [], Where(sort, falls)
+    while True:
+        page = containers.page(filled, ContainerFilter(), where, limit=7)
+        rows += page.rows
+        if page.after is None:
+            break
+        where = replace(where, after=page.after)
+    assert sorted(row.name for row in rows) == [row.name for row in everything(filled)]
+    if sort in KEYS:
+        keys = [KEYS[sort](row) for row in rows]
+        assert keys == sorted(keys, reverse=falls)
 
 
 def test_each_filter_finds_something(filled: Session) -> None:
@@ -140,7 +200,7 @@ def test_counts_are_the_filters_rows(filled: Session) -> None:
     rows = everything(filled)
     counts = containers.counts(filled)
     assert counts.total == len(rows)
-    assert counts.statuses == Counter(row.status or containers.NEVER for row in rows)
+    assert counts.statuses == Counter(row.status or NEVER for row in rows)
     assert counts.protocols == Counter(row.protocol_type for row in rows)
 
 
@@ -151,45 +211,68 @@ def test_one_by_name_or_id(filled: Session) -> None:
         containers.get(filled, "nobody")
 
 
+INDEXES = {
+    "name": "uq_container_name",
+    "errors": "ix_container_standing_error_count",
+    "activity": "ix_container_standing_active_at",
+    "latency": "ix_container_standing_latency_step",
+    "state": "ix_container_standing_urgency",
+}
+
+
+@pytest.fixture(scope="module")
+def crowded(server_url: str, migrated_template: str) -> Iterator[psycopg.Connection]:
+    """Ten thousand containers, each with a connection of its own errors, activity and latency."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE crowded TEMPLATE {migrated_template}".encode())
+    url = server_url.replace("///console?", "///crowded?", 1)
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute(
+            "INSERT INTO container (name, endpoint_url, image) SELECT 'c-' || lpad(n::text, 5, '0'),"
+            " 'http://h', 'agent:' || n % 4 FROM generate_series(1, 10000) n ORDER BY hashint4(n)"
+        )
+        connection.execute(
+            "INSERT INTO acp_connection (connection_id, container_id, status, version, error_count,"
+            " last_active, metadata)"
+            " SELECT name, id, (ARRAY['connected', 'error', 'disconnected'])[1 + abs(hashtext(name)) % 3],"
+            " '1.0.0', abs(hashtext(name)) % 9, now() - abs(hashtext(name)) % 9999 * interval '1 s',"
+            " jsonb_build_object('latency_ms', abs(hashtext(name)) % 500) FROM container"
+        )
+        connection.execute("VACUUM ANALYZE")
+        yield connection
+
+
 @pytest.mark.parametrize("narrowed", [ContainerFilter(), ContainerFilter(text="agent:1")], ids=str)
-@pytest.mark.parametrize("cursor", [{}, {"after": "c-05000"}, {"before": "c-05000"}], ids=str)
+@pytest.mark.parametrize("place", ["first", "after", "before"])
+@pytest.mark.parametrize("falls", [False, True])
+@pytest.mark.parametrize("sort", list(ORDERS))
 def test_ten_thousand_are_not_sorted(
-    raw: psycopg.Connection,
-    monkeypatch: pytest.MonkeyPatch,
+    crowded: psycopg.Connection[Any],
     narrowed: ContainerFilter,
-    cursor: dict[str, str],
+    sort: str,
+    place: str,
+    falls: bool,  # noqa: FBT001
 ) -> None:
-    raw.execute(
-        "INSERT INTO container (name, endpoint_url, image) SELECT 'c-' || lpad(n::text, 5, '0'), 'http://h',"
-        " 'agent:' || n % 4 FROM generate_series(1, 10000) n ORDER BY hashint4(n)"
-    )
-    raw.execute(
-        "INSERT INTO acp_connection (connection_id, container_id, status, version)"
-        " SELECT id::text, id, 'connected', '1.0.0' FROM container"
-    )
-    raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    raw.execute("ANALYZE container, container_session, acp_connection")
-    plans = list(nodes(plan_of_page(raw, monkeypatch, narrowed, cursor)))
-    assert any(node.get("Index Name") == "uq_container_name" for node in plans)
-    # Each container's few connections are sorted by themselves; nothing that reads containers is.
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(crowded.info.dsn))
+    where = Where(sort, falls)
+    with Session(engine) as session:
+        if place != "first":
+            cursor = containers.page(session, narrowed, where, limit=1200).after  # far from both ends
+            where = replace(where, **{place: cursor})
+    engine.dispose()
+    statement = keyed(containers.rows_of(narrowed), ORDERS[sort], where).limit(51)
+    plans = list(nodes(plan_of(crowded, statement)))
+    assert any(node.get("Index Name") == INDEXES[sort] for node in plans)
+    # Each container's few messages are sorted by themselves; nothing that reads containers is.
     for node in plans:
         if node["Node Type"] in {"Sort", "Incremental Sort"}:
-            assert "container" not in {below.get("Relation Name") for below in nodes(node)}
+            below = {each.get("Relation Name") for each in nodes(node)}
+            assert not below & {"container", "container_standing"}
 
 
-def plan_of_page(
-    raw: psycopg.Connection,
-    monkeypatch: pytest.MonkeyPatch,
-    narrowed: ContainerFilter,
-    cursor: dict[str, str],
-) -> dict[str, Any]:
-    """The plan of the statement that `page` runs."""
-    seen: list[Any] = []
-    session = Session()
-    monkeypatch.setattr(session, "execute", lambda statement: seen.append(statement) or [])
-    containers.page(session, narrowed, **cursor)
-    compiled = seen[0].compile(dialect=postgresql.psycopg.dialect(), compile_kwargs={"literal_binds": True})
-    (row,) = raw.execute(f"EXPLAIN (FORMAT JSON) {compiled}".replace("%%", "%").encode()).fetchall()
+def plan_of(crowded: psycopg.Connection[Any], statement: Any) -> dict[str, Any]:
+    compiled = statement.compile(dialect=postgresql.psycopg.dialect(), compile_kwargs={"literal_binds": True})
+    (row,) = crowded.execute(f"EXPLAIN (FORMAT JSON) {compiled}".replace("%%", "%").encode()).fetchall()
     plan: dict[str, Any] = row["QUERY PLAN"][0]["Plan"]
     return plan
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert
 from app.models import AcpConnection, AcpConnectionTransition, Container, new_id
 from app.protocol.states import CONNECTION_MOVES, ConnectionStatus
 from app.queries import past
-from app.queries.containers import ContainerFilter
+from app.queries.container_filter import ContainerFilter
 
 if TYPE_CHECKING:
     import uuid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,8 @@ from app.errors import Conflict, Invalid, NotFound
 from app.models import new_id
 from app.protocol.states import MigrationPhase, Protocol
 from app.queries import protocol_migrations as stored
+from app.queries.paging import Where
+from app.queries.protocol_migrations import MigrationFilter
 from app.services import connections, protocol_migrations
 from tests.support.store import TESTER
 
@@ -162,9 +165,11 @@ def test_the_history(session: Session, container: Container, register: Register)
     third = request(session, container, "http")
     assert stored.of_container(session, container.id) == [third, first]
     assert stored.of_container(session, container.id, limit=1) == [third]
-    assert stored.latest(session) == [third, second, first]
-    assert stored.latest(session, limit=2) == [third, second]
-    assert stored.latest(session, before=second.id) == [first]
+    newest = Where("start", True)
+    page = stored.page(session, MigrationFilter(), newest, limit=2)
+    assert page.rows == [third, second]
+    assert stored.page(session, MigrationFilter(), replace(newest, after=page.after)).rows == [first]
+    assert stored.page(session, MigrationFilter(), Where("start", False)).rows == [first, second, third]
     assert stored.get(session, first.id) == first
     with pytest.raises(NotFound):
         stored.get(session, new_id())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.queries.paging import LIMIT as PAGE
 from app.services import audit
 from app.services.actor import Actor
-from app.web.audit import PAGE
 
 if TYPE_CHECKING:
     from tests.web.conftest import SignIn, World
@@ -41,6 +41,8 @@ def test_it_is_narrowed_by_the_address(sign_in: SignIn, world: World) -> None:
     for query, there, not_there in [
         ("actor=AN", ">looked<", ">container registered<"),
         ("action=looked", ">looked<", ">user added<"),
+        ("since=-1h", ">looked<", ">nothing<"),
+        ("until=-1h", "", ">looked<"),
         (f"subject={second.id}", ">web-2<", ">web-1<"),
     ]:
         rows = viewer.get(f"/audit/?{query}").text.partition("<tbody>")[2]
@@ -48,6 +50,9 @@ def test_it_is_narrowed_by_the_address(sign_in: SignIn, world: World) -> None:
         assert not_there not in rows
     assert "Nothing matches" in viewer.get("/audit/?actor=nobody-at-all").text
     assert viewer.get("/audit/?before=x").status_code == 400
+    assert "how long ago" in viewer.get("/audit/?since=soon").text
+    oldest = viewer.get("/audit/?sort=-time").text
+    assert oldest.index(">container registered<") < oldest.index(">looked<")
 
 
 def test_older_events_follow(sign_in: SignIn, world: World) -> None:

@@ -50,12 +50,19 @@ def test_an_empty_console_says_how_to_begin(sign_in: SignIn) -> None:
         ("protocol=acp", set()),
         ("status=<script>", {"web-1", "web-2", "old"}),
         ("q=%00", {"web-1", "web-2", "old"}),
+        ("label=tier%3Da", {"web-2"}),
+        ("q=tier%3Da+web", {"web-2"}),
+        ("owner=ann", {"old"}),
+        ("only=stopped", {"old"}),
+        ("only=stopped&only=errors", set()),
+        ("only=nonsense&gateway=", {"web-1", "web-2", "old"}),
+        ("gateway=nowhere", set()),
     ],
 )
 def test_the_url_narrows_the_list(sign_in: SignIn, world: World, query: str, found: set[str]) -> None:
     world.connected(world.container("web-1"))
-    world.container("web-2")
-    world.container("old")
+    world.container("web-2", labels={"tier": "a"})
+    world.container("old", owner="ann", status="stopped")
     answer = sign_in("viewer").get(
         f"/containers?{query}", headers={"HX-Request": "true", "HX-Target": "container-list"}
     )
@@ -79,12 +86,33 @@ def test_pages_follow_each_other_by_cursor(sign_in: SignIn, world: World) -> Non
     for number in range(60):
         world.container(f"web-{number:02}")
     viewer = sign_in("viewer")
-    first, second = viewer.get("/containers").text, viewer.get("/containers?after=web-49").text
+    first = viewer.get("/containers").text
+    second = viewer.get(link(first, "next")).text
     assert "web-49</a>" in first
-    assert "/containers?after=web-49" in first
+    assert "web-50</a>" not in first
     assert "web-50</a>" in second
     assert "web-49</a>" not in second
-    assert "/containers?before=web-50" in second
+    assert "web-49</a>" in viewer.get(link(second, "prev")).text
+    assert viewer.get("/containers?after=x").status_code == 400
+
+
+def link(page: str, rel: str) -> str:
+    return page.partition(f'rel="{rel}" href="')[2].partition('"')[0].replace("&amp;", "&")
+
+
+def test_heads_sort_and_keep_the_filter(sign_in: SignIn, world: World) -> None:
+    for name, errors in (("web-1", 1), ("web-2", 3), ("old", 2)):
+        world.connected(world.container(name)).error_count = errors
+    world.session.commit()
+    viewer = sign_in("viewer")
+    assert 'href="/containers?q=web&amp;sort=errors"' in viewer.get("/containers?q=web").text
+    page = viewer.get("/containers?q=web&sort=errors").text
+    assert page.index("web-2</a>") < page.index("web-1</a>")
+    assert 'aria-sort="descending"><a class="sort" href="/containers?q=web&amp;sort=-errors">' in page
+    assert 'name="sort" value="errors"' in page
+    other_way = viewer.get("/containers?sort=-errors").text
+    assert other_way.index("web-1</a>") < other_way.index("old</a>") < other_way.index("web-2</a>")
+    assert "flask --app wsgi containers list --search=web --sort=errors" in page
 
 
 def test_register(sign_in: SignIn, world: World) -> None:

@@ -3,6 +3,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+import pytest
+
+from app.models import ProtocolMigration
 from app.queries import protocol_migrations as queries
 
 if TYPE_CHECKING:
@@ -99,5 +102,56 @@ def test_the_fleets_history(sign_in: SignIn, world: World) -> None:
     page = viewer.get("/protocol-migrations").text
     assert "try it" in page
     assert "completed" in page
-    assert "try it" not in viewer.get(f"/protocol-migrations?before={migration}").text
+    assert f'href="/containers/{container.id}"' in page
     assert viewer.get("/protocol-migrations?before=x").status_code == 400
+    assert viewer.get("/protocol-migrations?since=soon").status_code == 400
+    assert queries.get(world.session, uuid.UUID(migration)).success
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("container=WEB", True),
+        ("container=old", False),
+        ("outcome=completed&protocol=acp&cause=operator&actor=es&since=-1h", True),
+        ("outcome=failed", False),
+        ("outcome=rolled_back", False),
+        ("outcome=open", False),
+        ("outcome=nonsense", True),
+        ("protocol=http", False),
+        ("cause=fallback", False),
+        ("actor=nobody", False),
+        ("until=-1h", False),
+        ("sort=-start", True),
+    ],
+)
+def test_the_history_is_narrowed(
+    sign_in: SignIn,
+    world: World,
+    query: str,
+    found: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    container = world.container()
+    world.migrated(container, world.connected(container))
+    page = sign_in("viewer").get(f"/protocol-migrations?{query}").text
+    assert ("try it" in page) == found
+    assert ("No protocol migration matches" in page) == (not found)
+
+
+def test_the_history_is_paged(sign_in: SignIn, world: World) -> None:
+    for number in range(52):
+        world.session.add(
+            ProtocolMigration(
+                container_id=world.container(f"web-{number:02}").id, from_protocol="http", to_protocol="acp"
+            )
+        )
+        world.session.commit()
+    viewer = sign_in("viewer")
+    first = viewer.get("/protocol-migrations?protocol=acp").text
+    following = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    second = viewer.get(following).text
+    assert (">web-02<" in first, ">web-01<" in first) == (True, False)
+    assert (">web-02<" in second, ">web-01<" in second) == (False, True)
+    assert "protocol=acp&amp;before=" in second
+    assert "ws-connect" in first
+    assert "ws-connect" not in second

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.protocol.states import ConnectionStatus
-from app.queries.containers import NEVER
+from app.queries.container_filter import NEVER
 
 if TYPE_CHECKING:
     from flask import Flask

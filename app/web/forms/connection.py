@@ -10,8 +10,8 @@ from app.protocol.end_kinds import KINDS, SIDES, of_word, peer
 from app.protocol.states import ConnectionStatus
 from app.queries.connection_list import OLDEST, ConnectionFilter
 from app.web import moments
-from app.web.forms.container import PROTOCOLS, known
-from app.web.forms.fields import line_field
+from app.web.forms.container import PROTOCOLS
+from app.web.forms.fields import known, line_field
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flask_wtf import FlaskForm
-from wtforms import Form, SelectChoice, SelectField, StringField, ValidationError
+from wtforms import SelectChoice, SelectField, ValidationError
 
 from app.protocol.states import ConnectionStatus, ContainerStatus, Protocol
-from app.queries.containers import NEVER, ContainerFilter
+from app.queries.container_filter import NEVER, ContainerFilter, Only
 from app.services.containers import ContainerValues
-from app.web.forms.fields import CheckboxesField, line_field, reason_field, text_field
+from app.web.forms.fields import CheckboxesField, known, line_field, reason_field, text_field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from werkzeug.datastructures import MultiDict
+    from wtforms import StringField
 
     from app.models import Container
 
 PROTOCOLS = [SelectChoice(each.value, each.value.upper()) for each in Protocol]
 STATUSES = [*(SelectChoice(each.value) for each in ConnectionStatus), SelectChoice(NEVER, "never connected")]
+
+LONGEST: Final = 200
+"""Characters of a condition."""
+
+ONLY = [
+    SelectChoice(Only.ERRORS.value, "with errors"),
+    SelectChoice(Only.WAITING.value, "waiting for a caller"),
+    SelectChoice(Only.HELD.value, "held disconnected"),
+    SelectChoice(Only.STOPPED.value, "stopped"),
+    SelectChoice(Only.ENDED.value, "ended in the last hour"),
+]
 
 
 class ContainerForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -98,35 +112,40 @@ class RemovalForm(FlaskForm):  # type: ignore[misc]
             raise ValidationError(f"type {self._expected} to confirm")
 
 
-class FilterForm(Form):  # type: ignore[misc]
-    """What the list is narrowed to and from where it is shown; all of it stands in the URL."""
+class ContainerConditions:
+    """What the list is narrowed to; all of it stands in the URL.
 
-    q = line_field(
-        "Search", length=200, type="search", placeholder="Name, image or owner", autocomplete="off"
-    )
-    protocol = SelectField("Protocol", choices=[SelectChoice("", "Any protocol"), *PROTOCOLS])
-    status = SelectField("State", choices=[SelectChoice("", "Any state"), *STATUSES])
-    after = StringField()
-    before = StringField()
+    No form of WTForms: no page is opened more often, and seven fields cost as much as its rows.
+    """
+
+    names = ("q", "status", "protocol", "owner", "label", "gateway")
+
+    def __init__(self, given: MultiDict[str, str]) -> None:
+        text = {name: given.get(name, "").strip()[:LONGEST] for name in self.names}
+        self.q, self.owner, self.label, self.gateway = (
+            text[name] for name in ("q", "owner", "label", "gateway")
+        )
+        self.status = known(text["status"], STATUSES)
+        self.protocol = known(text["protocol"], PROTOCOLS)
+        asked = set(given.getlist("only"))
+        self.only = frozenset(each for each in Only if each.value in asked)
 
     def values(self) -> ContainerFilter:
         """Return the filter that the query takes; words it does not know narrow nothing."""
         return ContainerFilter(
-            text=self.q.data or "",
-            protocol=known(self.protocol.data, PROTOCOLS),
-            status=known(self.status.data, STATUSES),
+            text=self.q,
+            protocol=self.protocol,
+            status=self.status,
+            owner=self.owner,
+            label=self.label,
+            gateway=self.gateway,
+            only=self.only,
         )
 
-    def in_url(self) -> Mapping[str, str]:
+    def in_url(self) -> Sequence[tuple[str, str]]:
         """Return the filter as parameters of a URL."""
-        narrowed = self.values()
-        given = {"q": narrowed.text, "protocol": narrowed.protocol, "status": narrowed.status}
-        return {name: value for name, value in given.items() if value}
-
-
-def known(word: str | None, choices: list[SelectChoice]) -> str:
-    """Return a word if it is one of the choices, or else nothing."""
-    return word if word and word in {choice.value for choice in choices} else ""
+        given = [(name, getattr(self, name)) for name in self.names]
+        return [*(each for each in given if each[1]), *(("only", each.value) for each in sorted(self.only))]
 
 
 def _lines(text: str | None) -> list[str]:

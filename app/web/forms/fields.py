@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from wtforms import SelectMultipleField, StringField, TextAreaField, ValidationError
@@ -10,7 +11,9 @@ from wtforms.validators import DataRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 if TYPE_CHECKING:
-    from wtforms import Field
+    from collections.abc import Sequence
+
+    from wtforms import Field, SelectChoice
 
 REASON_LENGTH: Final = 500
 """Characters: a reason is a sentence or two in a history."""
@@ -35,6 +38,19 @@ def whole(sent: object) -> int | None:
     """Read a number that a form carries hidden; None where there is none, or something else."""
     text = str(sent or "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < DIGITS else None
+
+
+def known(word: str | None, choices: Sequence[SelectChoice]) -> str:
+    """Return a word of a URL if it is one of a field's choices; another narrows nothing."""
+    return word if word and word in {choice.value for choice in choices} else ""
+
+
+def uuid_of(text: str | None) -> uuid.UUID | None:
+    """Read an id of a URL; what is none narrows nothing."""
+    try:
+        return uuid.UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 class CheckboxesField(SelectMultipleField):  # type: ignore[misc]  # WTForms ships no types

@@ -1,0 +1,184 @@
+"""Pages of a list, found by key: the sort's value and the id of the row beside which a page begins.
+
+A list names its orders (`Order`), a URL carries one of their names and a cursor, and `read` returns the page
+with the cursors of the pages beside it. Nothing counts rows to skip, so that the last page costs what the
+first does, and a row that comes or goes elsewhere moves none from one page to another.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import literal, tuple_
+
+from app.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.orm import InstrumentedAttribute, Session
+
+    Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+
+Row = TypeVar("Row")
+
+LIMIT: Final = 50
+"""Rows of a page."""
+SKEW: Final = dt.timedelta(minutes=15)
+"""How far the clock that made an id may be from the database's."""
+LONGEST: Final = 1000
+"""Characters of a cursor; a name has 100."""
+NOT_ONE: Final = "it is not one of this list and order; start at its first page"
+BIGGEST: Final = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A way to sort a list: by a column of some `kind`, and by `tie` where its values are the same.
+
+    An index must serve `(column, tie)`; a column without a tie is unique. `falls` is the way that it goes if
+    the URL says nothing: from the highest down.
+    """
+
+    column: Column
+    kind: type
+    tie: Column | None = None
+    falls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a URL says of a page: which order, whether it falls, and the cursor after or before it."""
+
+    sort: str
+    falls: bool
+    after: str | None = None
+    before: str | None = None
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, str], orders: Mapping[str, Order]) -> Where:
+        """Read the parameters `sort`, `after` and `before`; `sort=-name` goes the other way than `name`.
+
+        Words that are no order of this list stand for its first one.
+        """
+        asked = arguments.get("sort", "")
+        name = asked.removeprefix("-")
+        if name not in orders:
+            asked = name = next(iter(orders))
+        falls = orders[name].falls is not asked.startswith("-")
+        return cls(name, falls, arguments.get("after") or None, arguments.get("before") or None)
+
+    def word(self, orders: Mapping[str, Order]) -> str:
+        """Return the URL's word for this order and way."""
+        return self.sort if self.falls is orders[self.sort].falls else f"-{self.sort}"
+
+
+class Page(NamedTuple, Generic[Row]):
+    """Some rows in order, and the cursors of the pages before and after them (None at the ends)."""
+
+    rows: list[Row]
+    before: str | None
+    after: str | None
+
+
+def read(
+    session: Session,
+    statement: Select[Any],
+    orders: Mapping[str, Order],
+    where: Where,
+    *,
+    make: Callable[[Sequence[Any]], Row],
+    limit: int = LIMIT,
+) -> Page[Row]:
+    """Return a page of what a statement selects; `make` makes a row of the columns that it selects.
+
+    Raises:
+        Invalid: the cursor is none of this order.
+    """
+    order = orders[where.sort]
+    back = where.after is None and where.before is not None
+    found = session.execute(keyed(statement, order, where).limit(limit + 1)).all()
+    more, found = len(found) > limit, found[:limit]
+    if back:
+        found = found[::-1]
+    keys = 1 if order.tie is None else 2
+    has_before = more if back else where.after is not None
+    return Page(
+        [make(row[:-keys]) for row in found],
+        write(where.sort, found[0][-keys:]) if found and has_before else None,
+        write(where.sort, found[-1][-keys:]) if found and (back or more) else None,
+    )
+
+
+def keyed(statement: Select[Any], order: Order, where: Where) -> Select[Any]:
+    """Return the statement in its order, from its cursor on, with the columns of the key added."""
+    columns = [order.column] if order.tie is None else [order.column, order.tie]
+    cursor, falls = where.after, where.falls
+    if cursor is None and where.before is not None:
+        cursor, falls = where.before, not falls
+    if cursor is not None:
+        values = _parse(cursor, where.sort, order)
+        bound = [literal(value, column.type) for value, column in zip(values, columns, strict=True)]
+        left, right = (tuple_(*columns), tuple_(*bound)) if len(columns) > 1 else (columns[0], bound[0])
+        statement = statement.where(left < right if falls else left > right)
+    ways = [column.desc() if falls else column.asc() for column in columns]
+    return statement.add_columns(*columns).order_by(*ways)
+
+
+def write(sort: str, key: Sequence[Any]) -> str:
+    """Write a cursor: opaque to people, and read again by `_parse` only."""
+    values = [value if isinstance(value, str | int) else str(value) for value in key]
+    text = json.dumps([sort, *values], separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _parse(cursor: str, sort: str, order: Order) -> list[Any]:
+    kinds = [str, order.kind] if order.tie is None else [str, order.kind, uuid.UUID]
+    try:
+        said = zip(kinds, _decode(cursor), strict=True)
+        name, *values = [_READ[kind](value) for kind, value in said]
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise Invalid("cursor", NOT_ONE) from error
+    if name != sort:
+        raise Invalid("cursor", NOT_ONE)
+    return values
+
+
+def _decode(cursor: str) -> Any:
+    if len(cursor) > LONGEST:
+        raise ValueError(cursor)
+    return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(value)
+    value.encode()  # a lone half of a surrogate pair is no text
+    return value
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not -BIGGEST <= value <= BIGGEST:
+        raise ValueError(value)
+    return value
+
+
+def _moment(value: object) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError(value)
+    return moment
+
+
+_READ: Final[Mapping[type, Callable[[object], Any]]] = {
+    str: _text,
+    int: _int,
+    dt.datetime: _moment,
+    uuid.UUID: lambda value: uuid.UUID(_text(value)),
+}

@@ -1,0 +1,82 @@
+"""A list as its page's URL describes it: filter, sort and place. Templates take their links from here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlencode
+
+from flask import request, url_for
+
+from app.queries.paging import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.queries.paging import Order
+
+
+class Filters(Protocol):
+    """A form whose fields narrow a list."""
+
+    def in_url(self) -> Sequence[tuple[str, str]]:
+        """Return what narrows the list as parameters of a URL."""
+
+
+class Listing:
+    """Built once a request. `noun` is the blueprint of the list, its page is called `index`."""
+
+    def __init__(self, noun: str, filters: Filters, orders: Mapping[str, Order]) -> None:
+        self.noun = noun
+        self.where = Where.of(request.args, orders)
+        self._orders = orders
+        self._path = url_for(f"{noun}.index")
+        self.narrowed = list(filters.in_url())
+
+    @property
+    def sort(self) -> str:
+        """The URL's word for the order, empty for the list's own."""
+        word = self.where.word(self._orders)
+        return "" if word == next(iter(self._orders)) else word
+
+    @property
+    def query(self) -> str:
+        """What stands after the question mark but for the place in the list: what a saved view keeps."""
+        return urlencode([*self.narrowed, *self._sorted(self.sort)])
+
+    @property
+    def begun(self) -> bool:
+        """Whether the page is the list's first."""
+        return self.where.after is None and self.where.before is None
+
+    @property
+    def first(self) -> str:
+        """The address of the first page."""
+        return self._href(self.sort)
+
+    def after(self, cursor: str) -> str:
+        """Return the address of the page that follows."""
+        return self._href(self.sort, ("after", cursor))
+
+    def before(self, cursor: str) -> str:
+        """Return the address of the page that comes before."""
+        return self._href(self.sort, ("before", cursor))
+
+    def by(self, name: str) -> str:
+        """Return the address of the list in another order, or in this one the other way."""
+        falls = self._orders[name].falls
+        if name == self.where.sort:
+            falls = not self.where.falls
+        return self._href(Where(name, falls).word(self._orders))
+
+    def way(self, name: str) -> str:
+        """Return how the list goes by a column, in the words of `aria-sort`."""
+        if name != self.where.sort:
+            return "none"
+        return "descending" if self.where.falls else "ascending"
+
+    def _sorted(self, word: str) -> Sequence[tuple[str, str]]:
+        return [("sort", word)] if word else []
+
+    def _href(self, word: str, *place: tuple[str, str]) -> str:
+        query = urlencode([*self.narrowed, *self._sorted(word), *place])
+        return f"{self._path}?{query}" if query else self._path
