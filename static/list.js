@@ -16,7 +16,7 @@
     next?.focus({ preventScroll: by === 0 });
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target;
     if (at.closest("input, textarea, select, button, [contenteditable]")) return;
     if (rows.contains(at) && (event.key === "ArrowDown" || event.key === "ArrowUp")) {

@@ -131,7 +131,7 @@
   });
   rows.addEventListener("click", (event) => event.target.closest("a.what, summary") && hold("paused"));
   document.addEventListener("keydown", (event) => {
-    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.defaultPrevented || event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     if (event.target.closest("input, textarea, select, button, summary, [contenteditable]")) return;
     event.preventDefault();
     toggle();
