@@ -125,7 +125,7 @@ def test_what_is_not_measured_is_said(sign_in: SignIn, world: World) -> None:
     off = ConfigurationValues(
         **ConfigurationValues.of(container.configuration).as_dict() | {"enable_metrics": False}
     )
-    configurations.update(world.session, container.configuration, off, TESTER)
+    configurations.update(world.session, container.configuration, off, TESTER, "to see")
     world.session.commit()
     assert "1 container is not measured" in sign_in("viewer").get("/statistics/").text
     assert "It is not measured" in sign_in("viewer").get("/statistics/?container=web-1").text
@@ -157,18 +157,15 @@ def test_a_range_of_the_past_does_not_pretend_to_be_live(sign_in: SignIn) -> Non
 def test_it_goes_on_by_itself(app: Flask, world: World, connection: uuid.UUID) -> None:
     with app.test_request_context():
         channel = Statistics(View())
-        assert channel.due()
+        assert channel.due_in() == 0
         (news,) = channel.refresh()
         text = news.text(Place()) or ""
         assert text.startswith('<div id="statistics">')
         assert ">100<" in text
-        assert not channel.due()
+        assert 5 < channel.due_in() <= 10
         exchanged(world, connection, [{}] * 11)
-        channel._due = 0.0
-        assert channel.due()
         (news,) = channel.refresh()
         assert ">111<" in (news.text(Place()) or "")
-        channel._due = 0.0
         assert channel.refresh() == []
 
 
