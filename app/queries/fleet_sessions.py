@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
-WINDOW: Final = 10_000
+WINDOW: Final = 5_000
 """Prompts that a page looks at."""
 LONGEST_NAME: Final = 200
 
