@@ -63,6 +63,8 @@ PAGES: Final = {
     "audit": "/audit/",
     "gateways": "/gateways",
     "users": "/users/",
+    "sessions": "/sessions/",
+    "sessions with open prompts": "/sessions/?open=1",
     "sessions of a container": "/containers/{busiest}/sessions/",
 }
 """Every list, a line each; what stands in braces is looked up in the database that is measured."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
-WINDOW: Final = 10_000
+WINDOW: Final = 5_000
 """Prompts that a page looks at."""
 LONGEST_NAME: Final = 200
 
@@ -88,8 +88,12 @@ def _prompts(before: uuid.UUID | None) -> Select[AcpMessage]:
 def _latest_prompts(
     narrowed: SessionFilter, before: uuid.UUID | None, floor: AcpMessage | None
 ) -> Select[Any]:
+    """Select one prompt after the other, the newest first, until there are enough.
+
+    By lateral joins: an EXISTS may be planned as a hash of all prompts, of which a page needs a few.
+    """
     prompt = AcpMessage
-    answer = _answer()
+    answer, later = _answer(), _later()
     statement = (
         select(Container.id, Container.name, prompt.acp_session_id, prompt.id, prompt.timestamp)
         .add_columns(
@@ -99,8 +103,9 @@ def _latest_prompts(
         .select_from(prompt)
         .join(AcpConnection, AcpConnection.id == prompt.connection_id)
         .join(Container, Container.id == AcpConnection.container_id)
+        .outerjoin(later, true())
         .outerjoin(answer, true())
-        .where(*_is_prompt(prompt), prompt.acp_session_id.is_not(None), ~_has_later())
+        .where(*_is_prompt(prompt), prompt.acp_session_id.is_not(None), later.c.id.is_(None))
         .order_by(prompt.id.desc())
     )
     if before is not None:
@@ -124,15 +129,16 @@ def _answer() -> Any:
     )
 
 
-def _has_later() -> ColumnElement[bool]:
-    """Tell whether the same session of the same container was prompted again."""
+def _later() -> Any:
+    """Return a prompt of the same session of the same container that came afterwards; at most one."""
     later, over = aliased(AcpMessage), aliased(AcpConnection)
     return (
         select(later.id)
         .join(over, over.id == later.connection_id)
         .where(*_is_prompt(later), later.acp_session_id == AcpMessage.acp_session_id)
         .where(later.id > AcpMessage.id, over.container_id == AcpConnection.container_id)
-        .exists()
+        .limit(1)
+        .lateral("later")
     )
 
 
