@@ -29,8 +29,16 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Product
 
 ADDRESS: Final = re.compile(r'(?:href|hx-get|action|formaction)="(/[^"#]*)')
+INCIDENT: Final = {
+    "title": "plain answers slowly",
+    "containers": "plain",
+    "audience": "anyone",
+    "life": "24",
+    "text": "Seen since the last deploy.",
+    "reason": "for the team that runs it",
+}
 PER_ENDPOINT: Final = 3  # links to the same kind of page that are followed
-SEEDS: Final = ("/?q=plain", "/")  # a container with messages, sessions and a migration is met first
+SEEDS: Final = ("/containers?q=plain", "/")  # a container with messages, sessions and a migration is met first
 WARM_SECONDS: Final = 90
 NOT_WALKED: Final = PUBLIC_ENDPOINTS | {"security.static", "health.healthz"}
 
@@ -38,10 +46,11 @@ PARTS: Final = frozenset({"containers.older_messages", "connections.older_messag
 """Fragments that only a long list has a link to."""
 
 STATES: Final[Mapping[str, str]] = {
-    "containers.none": "/?q=no-such-container",
+    "containers.none": "/containers?q=no-such-container",
     "messages.filtered": "/messages?filter=type:event+-status:error",
     "messages.misspelt": "/messages?filter=nothing:of+the+kind",
     "messages.none": "/messages?filter=container:no-such-container",
+    "connections.past": "/connections?at=2020-01-01T00:00",
     "search.found": "/search/?q=e",
     "search.none": "/search/?q=no-such-thing",
     "audit.none": "/audit/?actor=no-such-person",
@@ -77,42 +86,59 @@ def cookies(product: Product) -> list[SetCookieParam]:
 
 def walk_all(product: Product) -> Found:
     """Walk until every page has been reached: the demo fleet's first messages take some seconds."""
-    return eventually(lambda: walk(product), lambda found: not found.unreached, WARM_SECONDS)
+    link = _furnish(product)
+    return eventually(lambda: walk(product, link), lambda found: not found.unreached, WARM_SECONDS)
 
 
-def walk(product: Product) -> Found:
+def _furnish(product: Product) -> str:
+    """Make what pages exist for and the demo fleet has not; return the path of an incident's link."""
+    with signed_in(product) as client:
+        form = client.get("/incidents/new").text
+        given = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', form)) | INCIDENT
+        shown = client.post("/incidents/new", data=given).text
+        link = re.search(r'id="link" value="([^"]+)"', shown)
+        assert link, shown
+        return urlsplit(link[1]).path
+
+
+def walk(product: Product, *seeds: str) -> Found:
     """Follow the product's links as its first account, and say where its pages are."""
     app = create_app(Settings(secret_key="x" * 40))
     adapter = app.url_map.bind("localhost")
-    gettable = {
-        rule.endpoint
+    rules = [
+        rule
         for rule in app.url_map.iter_rules()
         if "GET" in (rule.methods or ()) and not rule.websocket and rule.endpoint not in NOT_WALKED
-    }
+    ]
+    gettable = {rule.endpoint for rule in rules}
     pages: dict[str, str] = {}
-    seen: defaultdict[str, set[str]] = defaultdict(set)
-    waiting = deque(SEEDS)
+    tried: defaultdict[str, set[str]] = defaultdict(set)
+    reached: set[str] = set()
+    waiting = deque((*SEEDS, *seeds, *(rule.rule for rule in rules if not rule.arguments)))
     with signed_in(product) as client:
         while waiting:
             address = waiting.popleft()
             endpoint = _endpoint(adapter, address)
-            if endpoint not in gettable or address in seen[endpoint] or len(seen[endpoint]) >= PER_ENDPOINT:
+            if endpoint not in gettable or address in tried[endpoint] or len(tried[endpoint]) >= PER_ENDPOINT:
                 continue
-            seen[endpoint].add(address)
-            if text := _html(client, address):
-                if text.lstrip().startswith("<!doctype html>"):
-                    pages[endpoint] = min(pages.get(endpoint, address), address, key=len)
-                waiting.extend(html.unescape(each) for each in ADDRESS.findall(text))
-    return Found(pages, frozenset(gettable - seen.keys() - PARTS))
+            text = _answer(client, address)
+            if text is None:
+                continue  # a form's address, which wants what the form asks for
+            tried[endpoint].add(address)
+            reached.add(endpoint)
+            if text.lstrip().startswith("<!doctype html>"):
+                pages[endpoint] = min(pages.get(endpoint, address), address, key=len)
+            waiting.extend(html.unescape(each) for each in ADDRESS.findall(text))
+    return Found(pages, frozenset(gettable - reached - PARTS))
 
 
-def _html(client: httpx.Client, address: str) -> str:
-    """Fetch an answer if it is HTML; a download of any length is left at its head."""
+def _answer(client: httpx.Client, address: str) -> str | None:
+    """Fetch an answer's HTML, or nothing of a download, which may be of any length; None for a bad request."""
     with client.stream("GET", address) as answer:
+        if answer.status_code == httpx.codes.BAD_REQUEST:
+            return None
         assert answer.status_code in {200, 404}, f"{address}: {answer.status_code}"
-        if not answer.headers["Content-Type"].startswith("text/html"):
-            return ""
-        return answer.read().decode()
+        return answer.read().decode() if answer.headers["Content-Type"].startswith("text/html") else ""
 
 
 def _endpoint(adapter: MapAdapter, address: str) -> str:

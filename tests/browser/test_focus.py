@@ -18,7 +18,7 @@ REPLACED = "id => document.getElementById(id) && !document.getElementById(id).is
 
 
 def open_container(page: Page, name: str) -> None:
-    page.goto(f"/?q={name}")
+    page.goto(f"/containers?q={name}")
     page.get_by_role("link", name=name, exact=True).click()
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
 
@@ -35,7 +35,7 @@ def ask(page: Page, button: str, reason: str) -> None:
 
 
 def test_the_focus_stays_on_the_same_link_of_a_row(page: Page) -> None:
-    page.goto("/?q=streamer")
+    page.goto("/containers?q=streamer")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     row = page.locator("#container-list tbody tr").first
     identity = row.get_attribute("id")

@@ -14,7 +14,7 @@ expect.set_options(timeout=30_000)
 
 
 def test_the_keys_are_listed_with_those_of_the_page(page: Page) -> None:
-    page.goto("/?q=streamer")
+    page.goto("/containers?q=streamer")
     page.keyboard.press("j")
     expect(page.get_by_role("link", name="streamer", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
@@ -83,7 +83,7 @@ def test_the_palette_leads_to_a_container_and_to_a_page(page: Page) -> None:
 
 
 def test_the_palette_runs_what_the_page_offers(page: Page) -> None:
-    page.goto("/?q=plain")
+    page.goto("/containers?q=plain")
     page.get_by_role("link", name="plain", exact=True).click()
     page.get_by_label("Reason for the action").fill("from the palette")
     page.keyboard.press("Control+k")
