@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROW: Final = re.compile(rb'<li [^>]*id="message-([0-9a-f-]{36})"')
 ESTABLISHED: Final = "01"  # in /proc/net/tcp
+LEFT_OUT: Final = re.compile(rb'id="skipped-[0-9a-f-]{36}".*?>([\d,]+) more', re.DOTALL)
 POLL_SECONDS: Final = 0.05
 
 
@@ -47,6 +48,7 @@ class Watch(NamedTuple):
 class Seen(NamedTuple):
     """What viewers got: arrivals of some rows (ids, when in monotonic ns) in every viewer's own order.
 
+    `left_out` is how many rows were counted instead of told, whenever more came than is shown at once.
     `ended` is what each was told when its socket was closed, mostly nothing. `stalled` is after how many
     seconds one that reads nothing was cut; None if none was.
     """
@@ -54,6 +56,7 @@ class Seen(NamedTuple):
     arrivals: list[list[tuple[int, int]]]
     ended: list[str]
     batches: list[list[str]]
+    left_out: list[str]
     stalled: float | None
 
 
@@ -62,12 +65,14 @@ class _Rows:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.left_out: list[str] = []
         self._known: dict[bytes, int] = {}
 
     def number(self, payload: bytes) -> int | None:
         """Return which batch of rows a frame brings; None if none."""
         found = self._known.get(payload)
         if found is None:
+            self.left_out += [each.decode() for each in LEFT_OUT.findall(payload)]
             ids = [each.decode() for each in reversed(ROW.findall(payload))]
             found = self._known[payload] = len(self.batches) if ids else -1
             if ids:
@@ -135,7 +140,7 @@ async def _watch(wanted: Watch, ready: Any, *, stall: bool) -> Seen:
     for transport, _ in opened:
         transport.disconnect()
     arrivals = [viewer.arrivals for viewer in viewers]
-    return Seen(arrivals, [viewer.ended for viewer in viewers], rows.batches, seconds)
+    return Seen(arrivals, [viewer.ended for viewer in viewers], rows.batches, rows.left_out, seconds)
 
 
 async def _all(events: Sequence[asyncio.Event], seconds: float) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from flask import current_app, render_template
+from flask import current_app
 from markupsafe import Markup
 
 from app.errors import NotFound
@@ -82,7 +82,8 @@ def fragment(name: str, /, **subject: Any) -> Markup:
         NotFound: what it shows is not there (any more).
     """
     template, load = FRAGMENTS[name]
-    html = render_template(template, **load(db.session(), **subject))
+    # Without Flask's context processors: what they add is of the viewer, whom a fragment does not know.
+    html = current_app.jinja_env.get_template(template).render(load(db.session(), **subject))
     return Markup(html.strip())  # noqa: S704 - a template's output, escaped where it was made
 
 

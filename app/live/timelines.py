@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -26,6 +27,8 @@ KEPT_ROWS: Final = 500
 MOST_AT_ONCE: Final = 100
 SHOWN_OF_MORE: Final = 40
 """Of more new records than the first, so many are shown; a row in the place of the others counts them."""
+MOST_A_SECOND: Final = 300
+"""A reading that comes late may bring more at once, at this rate: it is no flood that made it so."""
 FLOOD_SECONDS: Final = 0.5
 """Between two readings while more comes than can be shown."""
 
@@ -40,6 +43,7 @@ class Timeline(Channel):
         self._subject_id = subject_id
         self._container_id = container_id
         self._rung = False
+        self._read_at = time.monotonic()
         newest = self._read(limit=1)
         self._cursor = newest[0].id if newest else BEGINNING
 
@@ -74,7 +78,10 @@ class Timeline(Channel):
         if not self._rung:
             return news
         self._rung = False
-        found, left_out = self._after(self._cursor, MOST_AT_ONCE, SHOWN_OF_MORE)
+        now, before = time.monotonic(), self._read_at
+        most = min(KEPT_ROWS, max(MOST_AT_ONCE, int((now - before) * MOST_A_SECOND)))
+        self._read_at = now
+        found, left_out = self._after(self._cursor, most, SHOWN_OF_MORE)
         if found:
             self._cursor = found[0].id
         if left_out:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Flask
 from flask import url_for as quick
+from werkzeug.routing import IntegerConverter, UUIDConverter
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -16,11 +17,9 @@ ONE, OTHER = uuid.uuid4(), uuid.uuid4()
 
 
 def values_of(rule: Rule) -> dict[str, Any]:
-    """Values for a route: an id where it takes one, else words that have to be quoted."""
-    converters = rule._converters
-    return {
-        name: uuid.uuid4() if "UUID" in type(each).__name__ else "a b/ü" for name, each in converters.items()
-    }
+    """Values for a route: an id or a number where it takes one, else words that have to be quoted."""
+    made = {UUIDConverter: uuid.uuid4(), IntegerConverter: 7}
+    return {name: made.get(type(each), "a b/ü") for name, each in rule._converters.items()}
 
 
 @pytest.mark.parametrize("root", ["", "/console"])

@@ -297,6 +297,7 @@ def test_a_flood_is_shown_in_part_and_counted_in_full(
 ) -> None:
     for module in (timelines, searches):
         monkeypatch.setattr(module, "MOST_AT_ONCE", 10)
+        monkeypatch.setattr(timelines, "MOST_A_SECOND", 0)
         monkeypatch.setattr(module, "SHOWN_OF_MORE", 4)
     with app.test_request_context():
         for channel in (ConnectionTimeline(connection.id), Search(parse("method:wanted"))):
