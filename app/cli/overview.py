@@ -51,7 +51,7 @@ def overview(*, as_json: bool) -> None:
 
 
 def _plain(figures: Figures) -> dict[str, Any]:
-    nested = {"counts": figures.counts._asdict(), "latency": figures.latency._asdict()}
+    nested = {name: getattr(figures, name)._asdict() for name in ("counts", "latency", "processing")}
     return {**figures._asdict(), **nested}
 
 

@@ -173,7 +173,7 @@ class Overview(Beating):
     every = 5.0  # with 10,000 containers a reading takes a third of a second
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
-        names = ("stuck", "figures", "losses", "gateways", "migrations")
+        names = ("stuck", "figures", "rates", "losses", "gateways", "migrations")
         return [(f"overview_{name}", {}) for name in names]
 
 

@@ -271,6 +271,12 @@ def _overview_figures(session: Session) -> Mapping[str, Any]:
     return {"figures": overview.figures(session, _now(), fleet), "fleet": fleet}
 
 
+def _overview_rates(session: Session) -> Mapping[str, Any]:
+    span = overview.LAST_HOUR.span(_now())
+    points = statistics.points(session, overview.LAST_HOUR, span)
+    return {"view": overview.LAST_HOUR, "span": span, "points": points}
+
+
 def _overview_losses(session: Session) -> Mapping[str, Any]:
     now = _now()
     bars = overview.losses_over_time(session, now)
@@ -374,6 +380,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "container_spans": Fragment("connections/_spans.html", _container_band),
     "overview_stuck": Fragment("overview/_stuck.html", _overview_stuck),
     "overview_figures": Fragment("overview/_figures.html", _overview_figures),
+    "overview_rates": Fragment("overview/_rates.html", _overview_rates),
     "overview_losses": Fragment("overview/_losses.html", _overview_losses),
     "overview_gateways": Fragment("overview/_gateways.html", _overview_gateways),
     "overview_migrations": Fragment("overview/_migrations.html", _overview_migrations),

@@ -6,13 +6,14 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import Text, and_, case, cast, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from app.models import (
     AcpConnection,
     AcpConnectionConfiguration,
     AcpConnectionTransition,
+    ConfigurationRevision,
     Container,
     ContainerLease,
     Gateway,
@@ -36,8 +37,6 @@ MOST: Final = 20_000
 TOGETHER: Final = 3
 """So many containers lost within one minute are worth asking what they have in common."""
 MOST_MINUTES: Final = 5
-CONFIGURED_MINUTES: Final = 15
-"""A configuration that was changed so long before a loss may be its cause."""
 
 
 class EndCount(NamedTuple):
@@ -178,7 +177,15 @@ def together(
 
 
 def _of_minute(session: Session, minute: dt.datetime, containers: int) -> Together:
-    row = AcpConnectionTransition
+    row, saved = AcpConnectionTransition, ConfigurationRevision
+    revision = (
+        select(saved.at, saved.actor, saved.reason)
+        .where(saved.container_id == row.container_id, saved.at <= row.at, saved.number > 1)
+        .order_by(saved.number.desc())
+        .limit(1)
+        .correlate(row)
+        .lateral("revision")
+    )
     after = minute + dt.timedelta(minutes=1)
     rows = session.execute(
         select(
@@ -187,8 +194,10 @@ def _of_minute(session: Session, minute: dt.datetime, containers: int) -> Togeth
             Container.endpoint_url,
             Container.image,
             Gateway.address,
-            AcpConnectionConfiguration.updated_at,
             AcpConnectionConfiguration.encryption_level,
+            revision.c.at.label("saved"),
+            revision.c.actor,
+            revision.c.reason.label("saved_for"),
             row.at,
             row.reason,
             row.closed_by,
@@ -197,6 +206,7 @@ def _of_minute(session: Session, minute: dt.datetime, containers: int) -> Togeth
         .select_from(row)
         .join(Container, Container.id == row.container_id)
         .join(AcpConnectionConfiguration, AcpConnectionConfiguration.container_id == Container.id)
+        .outerjoin(revision, true())
         .outerjoin(ContainerLease, ContainerLease.container_id == Container.id)
         .outerjoin(Gateway, Gateway.id == ContainerLease.gateway_id)
         .where(row.to_status == ConnectionStatus.ERROR, row.at >= minute, row.at < after)
@@ -212,15 +222,13 @@ def _of_minute(session: Session, minute: dt.datetime, containers: int) -> Togeth
 
 def _facts(lost: Any) -> Sequence[tuple[str, str]]:
     """Name what may be the cause of a loss, each fact with its value."""
-    changed = (lost.at - lost.updated_at).total_seconds() / 60
     facts = {
         "reason": of_reason(lost.reason, lost.closed_by, lost.close_code).title,
         "host": parse_endpoint(lost.endpoint_url).host,
         "image": lost.image,
         "gateway now": lost.address,
         "encryption level": lost.encryption_level,
-        "configuration": f"changed less than {CONFIGURED_MINUTES} minutes before"
-        if 0 <= changed < CONFIGURED_MINUTES
-        else "",
+        "configuration of": lost.saved
+        and f"{lost.saved:%Y-%m-%d %H:%M} UTC by {lost.actor}: {lost.saved_for}",
     }
     return [(fact, value) for fact, value in facts.items() if value]

@@ -11,7 +11,8 @@ from app.models import AcpConnection, AcpConnectionTransition, AcpMessage, Conta
 from app.models.base import first_id_at
 from app.protocol.end_kinds import of_reason
 from app.protocol.states import ConnectionStatus
-from app.queries import containers, gateways
+from app.queries import containers, gateways, statistics
+from app.queries.statistics_view import View
 
 if TYPE_CHECKING:
     import uuid
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from app.protocol.end_kinds import EndKind
     from app.queries.containers import Counts
     from app.queries.gateways import GatewayRow
+    from app.queries.statistics import Figures as Processed
 
 HOUR: Final = dt.timedelta(hours=1)
+LAST_HOUR: Final = View(last="1h")
 MOST_ERRORS: Final = 10_000
 """Records of errors that are counted; where there are more, it is told as `at least`."""
 PERCENTILES: Final = (0.5, 0.9, 0.99, 1.0)
@@ -53,6 +56,8 @@ class Figures(NamedTuple):
     errors_capped: bool
     losses: int
     silent_agents: int
+    processing: Processed
+    """Messages that were processed within the last hour, from the rollups."""
 
 
 class Fleet(NamedTuple):
@@ -105,6 +110,7 @@ def figures(session: Session, now: dt.datetime, shown: Fleet) -> Figures:
         errors_capped=errors >= MOST_ERRORS,
         losses=_losses(session, now - HOUR),
         silent_agents=silent,
+        processing=statistics.totals(session, LAST_HOUR, LAST_HOUR.span(now)),
     )
 
 

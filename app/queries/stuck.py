@@ -13,7 +13,6 @@ from sqlalchemy import (
     UUID,
     DateTime,
     Text,
-    and_,
     case,
     cast,
     func,
@@ -154,27 +153,29 @@ def _connections(late: dt.datetime) -> Select[Any]:
 
 def _requests(now: dt.datetime, late: dt.datetime) -> Sequence[Select[Any]]:
     """Select the requests, of agents and of callers, that nobody has answered."""
+    asked = aliased(AcpMessage)
     bounds = (AcpMessage.id >= first_id_at(now - WINDOW), AcpMessage.id < first_id_at(late))
 
-    def unanswered(indexed: TextClause) -> tuple[Any, Any]:
+    def unanswered(indexed: TextClause, kind: Any) -> Select[Any]:
         last = (
-            select(AcpMessage)
+            select(AcpMessage.id)  # nothing else, so that the index alone answers
             .where(AcpMessage.connection_id == AcpConnection.id, indexed, *bounds)
             .order_by(AcpMessage.id.desc())
             .limit(LAST)
+            .correlate(AcpConnection)
+            .lateral()
         )
-        request = aliased(AcpMessage, last.correlate(AcpConnection).lateral())
         answer = aliased(AcpMessage)
-        answered = select(answer.id).where(answer.reply_to == request.id).exists()
-        return request, and_(AcpConnection.status == ConnectionStatus.CONNECTED, ~answered)
+        answered = select(answer.id).where(answer.reply_to == last.c.id).exists()
+        return (
+            _select(kind, asked.method, asked.timestamp, asked.id, asked.caller)
+            .join(last, true())
+            .join(asked, asked.id == last.c.id)
+            .where(AcpConnection.status == ConnectionStatus.CONNECTED, ~answered)
+        )
 
-    def selected(kind: Any, request: Any, condition: Any) -> Select[Any]:
-        columns = (request.method, request.timestamp, request.id, request.caller)
-        return _select(kind, *columns).join(request, true()).where(condition)
-
-    permission, request = unanswered(AGENTS), unanswered(CALLERS)
-    prompt = case((request[0].method == PROMPT_METHOD, PROMPT), else_=REQUEST)
-    return selected(PERMISSION, *permission), selected(prompt, *request)
+    prompt = case((asked.method == PROMPT_METHOD, PROMPT), else_=REQUEST)
+    return unanswered(AGENTS, PERMISSION), unanswered(CALLERS, prompt)
 
 
 def _select(kind: Any, what: Any, since: Any, message_id: Any = NO_ID, caller: Any = NO_TEXT) -> Select[Any]:

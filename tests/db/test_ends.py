@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,9 @@ from app.protocol.endings import Ending
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connection_list, ends
 from app.queries.connection_list import ConnectionFilter
-from app.services import connections
+from app.services import configurations, connections
+from app.services.configurations import ConfigurationValues
+from tests.support.store import TESTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,15 +131,19 @@ def test_what_dropped_together_is_compared(session: Session, register: Register)
     assert shared["reason"] == ("the connection broke without a close frame", 5)
     assert shared["host"] == ("127.0.0.1", 4)
     assert shared["image"] == ("agent:7", 3)
-    assert "configuration" not in shared  # they were made after they were lost
+    assert "configuration of" not in shared  # theirs is the first
     assert [name for _, name in found.names][:2] == ["web-0", "web-1"]
     assert not ends.together(session, NOON - hour, NOON + hour, least=6)
 
 
-def test_a_configuration_changed_just_before_is_told(session: Session, register: Register) -> None:
+def test_the_revision_that_they_were_given_together_is_told(session: Session, register: Register) -> None:
     now = session.scalar(select(ends.func.now()))
     assert now is not None
     for number in range(3):
-        lose(session, dialled(session, register(f"web-{number}")), "x", at=now + dt.timedelta(seconds=1))
-    (found,) = ends.together(session, now, now + dt.timedelta(hours=1))
-    assert "changed less than 15 minutes before" in {each.value for each in found.shared}
+        container = register(f"web-{number}")
+        values = replace(ConfigurationValues.of(container.configuration), idle_timeout=4321)
+        configurations.update(session, container.configuration, values, TESTER, "shorter")
+        lose(session, dialled(session, container), "x", at=now + dt.timedelta(seconds=1))
+    (found,) = ends.together(session, now - dt.timedelta(seconds=1), now + dt.timedelta(hours=1))
+    (told,) = (each for each in found.shared if each.fact == "configuration of")
+    assert (told.value, told.containers) == (f"{now:%Y-%m-%d %H:%M} UTC by tester: shorter", 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,7 +72,7 @@ def test_everything_that_changed_is_counted_with_examples(
     connections.move(
         session, connection, ConnectionStatus.ERROR, Ending.BROKEN.told(why=""), Closed("network", 1006)
     )
-    values = ConfigurationValues.of(one.configuration)
+    values = replace(ConfigurationValues.of(one.configuration), idle_timeout=4321)
     configurations.update(session, one.configuration, values, TESTER, "to see")
     for cause in (Cause.OPERATOR, Cause.OPERATOR):
         migration = protocol_migrations.request(session, two, "acp", reason="r", actor=TESTER, cause=cause)
