@@ -38,7 +38,10 @@ INCIDENT: Final = {
     "reason": "for the team that runs it",
 }
 PER_ENDPOINT: Final = 3  # links to the same kind of page that are followed
-SEEDS: Final = ("/containers?q=plain", "/")  # a container with messages, sessions and a migration is met first
+SEEDS: Final = (
+    "/containers?q=plain",
+    "/",
+)  # a container with messages, sessions and a migration is met first
 WARM_SECONDS: Final = 90
 NOT_WALKED: Final = PUBLIC_ENDPOINTS | {"security.static", "health.healthz"}
 
