@@ -38,13 +38,17 @@ lint: setup ## Check style and format
 types: setup ## Check types
 	$(BIN)/mypy
 
-bench: setup ## Measure what the promises say in numbers, in ten minutes: docs/benchmarks.md
+bench: setup ## Measure what the promises say in numbers, in half an hour: docs/benchmarks.md
 	$(BIN)/python -m bench.recorder
 	$(BIN)/python -m bench.relay --runs 3
 	$(BIN)/python -m bench.latency
 	$(BIN)/python -m bench.redaction
 	$(BIN)/python -m bench.fleet --containers 500 --seconds 20
 	$(BIN)/python -m bench.outage 20
+	$(BIN)/python -m bench.search
+	$(BIN)/python -m bench.statistics
+	$(BIN)/python -m bench.viewers
+	$(BIN)/python -m bench.pages
 
 soak: setup ## Prove for an hour what the tests prove in minutes; SOAK="--kills 5 --outage 0" for less
 	$(BIN)/python -m tests.soak $(SOAK)

@@ -136,7 +136,7 @@ def walk(product: Product, *seeds: str) -> Found:
 
 
 def _answer(client: httpx.Client, address: str) -> str | None:
-    """Fetch an answer's HTML, or nothing of a download, which may be of any length; None for a bad request."""
+    """Fetch an answer's HTML, nothing of a download, which may be of any length; None for a bad request."""
     with client.stream("GET", address) as answer:
         if answer.status_code == httpx.codes.BAD_REQUEST:
             return None
