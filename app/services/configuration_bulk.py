@@ -13,11 +13,11 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from app.errors import Conflict, Invalid, Outdated
-from app.models import Container, new_id
+from app.models import AcpConnectionConfiguration, Container, new_id
 from app.queries import configuration_revisions as stored
 from app.services import configuration_revisions as revisions
 from app.services import doorbell
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from app.models import ConfigurationRevision
     from app.services.actor import Actor
 
-MOST: Final = 10_000
-"""Containers in one bulk edit."""
+MOST: Final = 2_000
+"""Containers in one bulk edit: their rows are locked while it lasts, some seconds."""
 
 
 class Verdict(StrEnum):
@@ -105,7 +105,9 @@ def preview(session: Session, container_ids: Sequence[uuid.UUID], changes: Mappi
     if not changes:
         raise Invalid("changes", "choose at least one setting to change")
     if len(container_ids) > MOST:
-        raise Invalid("container", f"{len(container_ids)} are too many at once; {MOST} are the most")
+        raise Invalid(
+            "container", f"{len(container_ids)} are too many at once; {MOST} are the most: narrow the filter"
+        )
     return Preview([_line(each, changes) for each in _containers(session, container_ids)])
 
 
@@ -129,13 +131,7 @@ def change(
         Outdated: something was changed since the preview; nothing is done.
     """
     why = check_reason(reason)
-    session.execute(  # by name, as fleet-wide actions lock them, so that the two do not block each other
-        select(Container.id)
-        .where(Container.id.in_(container_ids))
-        .order_by(Container.name)
-        .with_for_update(key_share=True)
-    )
-    session.expire_all()
+    _lock(session, container_ids)
     now = preview(session, container_ids, changes)
     if fingerprint is not None and fingerprint != now.fingerprint:
         raise Outdated("what the preview showed has changed since")
@@ -143,25 +139,38 @@ def change(
         raise Conflict(f"{len(now.changing)} configurations would be changed, not {count}")
     if not now.changing:
         raise Conflict("no configuration would be changed")
-    return _save(session, now, actor, why)
+    return _save(session, now, changes, actor, why)
 
 
-def _save(session: Session, now: Preview, actor: Actor, why: str) -> Done:
+def _lock(session: Session, container_ids: Sequence[uuid.UUID]) -> None:
+    """Have all changes of these containers and their configurations wait, and read anew what they are."""
+    # By name, as fleet-wide actions lock them, so that the two do not block each other.
+    rows = select(Container.id).where(Container.id.in_(container_ids)).order_by(Container.name)
+    session.execute(rows.with_for_update(key_share=True))
+    parts = select(AcpConnectionConfiguration.id).where(
+        AcpConnectionConfiguration.container_id.in_(container_ids)
+    )
+    session.execute(parts.with_for_update())
+    session.expire_all()
+
+
+def _save(session: Session, now: Preview, changes: Mapping[str, Any], actor: Actor, why: str) -> Done:
     ids = [line.container_id for line in now.changing]
     containers = {each.id: each for each in _containers(session, ids)}
     latest = stored.latest_of_many(session, ids)
     bulk_id, saved = new_id(), []
     for line in now.changing:
         configuration = containers[line.container_id].configuration
-        before = latest.get(line.container_id)
-        if before is None or before.settings != line.before.as_dict():
-            before = revisions.settle(session, configuration)
-        for name, _, value in line.changes:
-            setattr(configuration, name, value)
-        revision = revisions.write(session, configuration, before, actor, why, bulk_id=bulk_id)
+        before = revisions.noted(session, configuration, latest.get(line.container_id))
+        after = line.after.as_dict()
+        revision = revisions.write(
+            session, line.container_id, after, before, actor=actor, reason=why, bulk_id=bulk_id
+        )
         revisions.note(session, revision, before.settings, "configuration changed")
         saved.append(revision)
     session.flush()
+    changed = AcpConnectionConfiguration.container_id.in_(ids)
+    session.execute(update(AcpConnectionConfiguration).where(changed).values(**changes))
     doorbell.ask_all(session, ids)
     return Done(bulk_id, saved)
 

@@ -32,10 +32,17 @@ def settle(session: Session, configuration: AcpConnectionConfiguration) -> Confi
     """
     one_at_a_time(session, configuration.container)
     session.refresh(configuration, with_for_update=True)
-    latest, now = stored.latest(session, configuration.container_id), settings_of(configuration)
-    if latest is not None and latest.settings == now:
+    return noted(session, configuration, stored.latest(session, configuration.container_id))
+
+
+def noted(
+    session: Session, configuration: AcpConnectionConfiguration, latest: ConfigurationRevision | None
+) -> ConfigurationRevision:
+    """Return the revision of what a locked configuration is, having noted it as one if others changed it."""
+    if latest is not None and latest.settings == settings_of(configuration):
         return latest
-    revision = write(session, configuration, latest, ELSEWHERE, FOUND)
+    now = settings_of(configuration)
+    revision = write(session, configuration.container_id, now, latest, actor=ELSEWHERE, reason=FOUND)
     before = latest.settings if latest is not None else None
     note(session, revision, before, "configuration found changed")
     return revision
@@ -43,18 +50,18 @@ def settle(session: Session, configuration: AcpConnectionConfiguration) -> Confi
 
 def write(
     session: Session,
-    configuration: AcpConnectionConfiguration,
+    container_id: uuid.UUID,
+    settings: Settings,
     latest: ConfigurationRevision | None,
+    *,
     actor: Actor,
     reason: str,
-    *,
     reverted_from: int | None = None,
     bulk_id: uuid.UUID | None = None,
 ) -> ConfigurationRevision:
     """Add the revision that follows the latest one, of what the configuration is now."""
-    settings = settings_of(configuration)
     revision = ConfigurationRevision(
-        container_id=configuration.container_id,
+        container_id=container_id,
         number=latest.number + 1 if latest is not None else 1,
         settings=settings,
         changed=changed(latest.settings, settings) if latest is not None else [],

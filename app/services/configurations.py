@@ -214,7 +214,15 @@ def _change(
     if values.as_dict() == latest.settings:
         return None
     _put(session, configuration, values)
-    revision = revisions.write(session, configuration, latest, actor, why, reverted_from=reverted_from)
+    revision = revisions.write(
+        session,
+        configuration.container_id,
+        values.as_dict(),
+        latest,
+        actor=actor,
+        reason=why,
+        reverted_from=reverted_from,
+    )
     revisions.note(session, revision, latest.settings, "configuration changed")
     doorbell.ask(session, configuration.container_id)
     return revision

@@ -105,7 +105,8 @@ def register(
     with enforced(session):
         session.add(container)
         session.flush()
-    configuration_revisions.write(session, container.configuration, None, actor, "registered")
+    settings = configuration_revisions.settings_of(container.configuration)
+    configuration_revisions.write(session, container.id, settings, None, actor=actor, reason="registered")
     audit.record(session, actor, "container registered", ("container", container.id), after=_shown(container))
     doorbell.ask(session, container.id)
     return container

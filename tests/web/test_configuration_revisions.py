@@ -37,7 +37,7 @@ def test_the_list_shows_who_changed_what_and_why(sign_in: SignIn, world: World) 
     assert f"/containers/{container.id}/configuration/revisions/2" in page
     assert "&lt;img src=x" in page
     assert HOSTILE not in page
-    assert 'aria-current="page">Configuration revisions' in " ".join(page.split())
+    assert 'aria-current="page">Configurations' in " ".join(page.split())
 
 
 @pytest.mark.parametrize(
