@@ -56,7 +56,7 @@ def test_a_connection_explains_its_transitions(sign_in: SignIn, world: World) ->
     page = viewer.get(f"/connections/{connection.id}").text
     assert "came to its end without saying why" in page
     assert CAUSE in page
-    assert "#connection-refused" in viewer.get("/").text
+    assert "#connection-refused" in viewer.get("/containers").text
     assert CAUSE in viewer.get(f"/containers/{connection.container_id}").text
 
 
