@@ -59,6 +59,9 @@ TIMELINE_ROWS: Final = 50
 """The records that a timeline shows at first, and loads at once when older ones are asked for."""
 
 
+SHOWN_STUCK: Final = 6
+"""How much of what is stuck the overview lists."""
+
 NEIGHBOURS: Final = 3
 MOST_AROUND: Final = 50
 """How many records before and after are shown beside one, and how many at most."""
@@ -263,7 +266,7 @@ def _band(read: Callable[..., Sequence[Span]], subject_id: uuid.UUID, within: st
 
 
 def _overview_stuck(session: Session) -> Mapping[str, Any]:
-    return {"stuck": stuck.find(session, _now()), "kinds": stuck.KINDS}
+    return {"stuck": stuck.find(session, _now(), limit=SHOWN_STUCK), "kinds": stuck.KINDS}
 
 
 def _overview_figures(session: Session) -> Mapping[str, Any]:
