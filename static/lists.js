@@ -5,8 +5,8 @@
   const boxes = () => [...document.querySelectorAll('input[name="container"][form="bulk"]')];
 
   const tell = () => {
-    const words = document.getElementById("picked");
-    if (words) words.textContent = picked.size ? `${picked.size} selected` : "";
+    const place = document.getElementById("picked"), words = picked.size ? `${picked.size} selected` : "";
+    if (place && place.textContent !== words) place.textContent = words; // else its own change would be seen below
     const all = document.getElementById("pick-page");
     if (!all) return;
     const ticked = boxes().filter((box) => box.checked).length;

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from app.models import AuditEvent, CallerToken, Container, Incident, User
+from app.models import AuditEvent, CallerToken, Container, FleetAction, Incident, SavedView, User
 from app.queries import distinct, paging
 from app.queries.narrowing import Narrowing, identity, within
 from app.queries.paging import Order
@@ -76,6 +76,8 @@ def names(session: Session, events: Sequence[AuditEvent]) -> Mapping[uuid.UUID, 
         (User.id, User.email),
         (CallerToken.id, CallerToken.name),
         (Incident.id, Incident.title),
+        (SavedView.id, SavedView.name),
+        (FleetAction.id, FleetAction.kind),
     ):
         known |= {row[0]: row[1] for row in session.execute(select(id_, name).where(id_.in_(about)))}
     return known

@@ -26,6 +26,8 @@ from app.models.access import user_role
 from app.queries import containers as stored
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.message_filter import parse
+from app.queries.paging import Where
+from app.queries.protocol_migrations import MigrationFilter
 from app.queries.statistics_view import View
 from app.services import (
     configuration_trials,
@@ -33,6 +35,7 @@ from app.services import (
     connection_actions,
     connections,
     containers,
+    fleet_actions,
     leases,
 )
 from app.services.configurations import ConfigurationValues
@@ -156,10 +159,14 @@ def test_no_partial_brings_its_own_envelope(
 ) -> None:
     of_container, of_connection = {"container_id": container.id}, {"connection_id": connection.id}
     record = world.record(connection, {})
+    previewed = fleet_actions.preview(world.session, "probe", [container.id])
+    asked = fleet_actions.ask(world.session, "probe", previewed, reason="r", actor=TEST)
+    world.session.commit()
     subjects: dict[str, dict[str, Any]] = {
         "gateways": {},
         "container_counts": {},
-        "migrations": {},
+        "migrations": {"narrowed": MigrationFilter(), "where": Where("start", True)},
+        "fleet_action": {"fleet_action_id": asked.id},
         "message_rows": {"records": [record]},
         "found_rows": {"records": [record]},
         "conversation": of_container | {"session_id": "s"},
