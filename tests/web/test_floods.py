@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Open = Callable[[], ClientConnection]
 
 WAIT = 30  # seconds until a test gives up
-FLOOD = 4000
+MANY = 1000  # more than a page is told at once
 BATCH = 50
 CUT_WITHIN = 10.0  # seconds after a viewer has stalled (reliability: slow viewers)
 ROW = re.compile(r'id="message-([0-9a-f-]{36})"')
@@ -74,13 +74,16 @@ class Page:
 
 
 class Flood:
-    """A thread that commits records in batches, each with its bell, as fast as the database takes them."""
+    """A thread that commits records in batches, each with its bell, as fast as the database takes them.
+
+    It goes on until the block ends.
+    """
 
     def __init__(self, url: str, connection: AcpConnection) -> None:
-        self.written = 0
         self.ids: list[str] = []
         self._url = url
         self._connection_id, self._container_id = connection.id, connection.container_id
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -88,10 +91,13 @@ class Flood:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ending.set()
         self._thread.join()
 
-    def reaches(self, number: int) -> None:
-        eventually(lambda: self.written >= number, patience=WAIT)
+    def brings(self, number: int) -> None:
+        """Wait until so many more are committed."""
+        due = len(self.ids) + number
+        eventually(lambda: len(self.ids) >= due, patience=WAIT)
 
     def _run(self) -> None:
         insert = (
@@ -101,15 +107,14 @@ class Flood:
         )
         bell = f"messages {self._container_id} {self._connection_id}"
         with psycopg.connect(self._url) as session:
-            for start in range(0, FLOOD, BATCH):
+            while not self._ending.is_set():
                 ids = [new_id() for _ in range(BATCH)]
-                rows = [(each, self._connection_id, Jsonb({"n": start + n})) for n, each in enumerate(ids)]
+                rows = [(each, self._connection_id, Jsonb({"n": n})) for n, each in enumerate(ids)]
                 session.cursor().executemany(insert, rows)
                 session.commit()
                 session.execute("SELECT pg_notify('console_facts', %s)", [bell])
                 session.commit()
                 self.ids += map(str, ids)
-                self.written += BATCH
 
 
 @pytest.fixture
@@ -122,7 +127,7 @@ def watch(gunicorn: Gunicorn, sign_in: SignIn, connection: AcpConnection) -> Wat
     cookie = sign_in("viewer").get_cookie("session")
     assert cookie is not None
     path = f"/live/connections/{connection.id}"
-    return Watch(gunicorn[1], path, f"session={cookie.value}", None, viewers=1, rows=FLOOD, seconds=WAIT)
+    return Watch(gunicorn[1], path, f"session={cookie.value}", None, viewers=1, rows=MANY, seconds=WAIT)
 
 
 @pytest.fixture
@@ -160,20 +165,18 @@ def test_a_cut_a_pause_and_a_return_in_a_flood_lose_nothing_and_repeat_nothing(
         read(page, socket_, lambda: len(page.rows) > 100)
         socket_.socket.shutdown(socket.SHUT_RDWR)  # without a word, as a network does
 
-        flood.reaches(FLOOD // 2)
+        flood.brings(MANY)
         socket_ = open_socket()
         socket_.send(page.word)
         seen = len(page.rows)
         read(page, socket_, lambda: len(page.rows) > seen)
 
-        flood.reaches(FLOOD * 3 // 4)  # paused meanwhile
+        flood.brings(MANY)  # paused meanwhile
         socket_.send(page.word)
         ignore(socket_, until='"caught_up"')
         seen = len(page.rows)
         read(page, socket_, lambda: len(page.rows) > seen)
-
-        flood.reaches(FLOOD)
-        read(page, socket_, lambda: page.rows[-1] == flood.ids[-1])
+    read(page, socket_, lambda: page.rows[-1] == flood.ids[-1])
     page.accounts_for([str(first.id), *flood.ids])
 
 
@@ -186,8 +189,8 @@ def test_a_viewer_that_reads_nothing_is_cut_and_the_others_get_everything(
     read(page, socket_, lambda: page.rows == [str(first.id)])
     stalled = stalled_socket(watch)
     with Flood(database_url, connection) as flood:
-        flood.reaches(FLOOD)
-        read(page, socket_, lambda: page.rows[-1] == flood.ids[-1])
+        flood.brings(MANY)
+    read(page, socket_, lambda: page.rows[-1] == flood.ids[-1])
     page.accounts_for([str(first.id), *flood.ids])
     eventually(lambda: not established(stalled), patience=CUT_WITHIN)
     stalled.close()
