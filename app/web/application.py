@@ -33,16 +33,22 @@ class _Form(NamedTuple):
 
 
 class Console(Flask):
-    """The application; its `url_for` works out an address of ids once, and puts the ids in from then on."""
+    """The application; its `url_for` works out the address of a file, or of ids, once.
+
+    A page names two dozen files. They do not change while the console runs.
+    """
 
     jinja_environment = Templates
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._forms: dict[_Form, str] = {}
+        self._files: dict[tuple[str, str], str] = {}
 
     def url_for(self, /, endpoint: str, **values: Any) -> str:
         """Return what Flask's does."""
+        if endpoint == "static" and has_request_context() and values.keys() == {"filename"}:
+            return self._file(request.script_root, values["filename"])
         if not has_request_context() or endpoint.startswith(".") or not _are_ids(values):
             return super().url_for(endpoint, **values)
         form = _Form(request.script_root, endpoint, tuple(values))
@@ -50,6 +56,12 @@ class Console(Flask):
         if pattern is None:
             pattern = self._forms[form] = self._pattern(endpoint, form.names)
         return pattern.format_map(values)
+
+    def _file(self, root: str, name: str) -> str:
+        address = self._files.get((root, name))
+        if address is None:
+            address = self._files[root, name] = super().url_for("static", filename=name)
+        return address
 
     def _pattern(self, endpoint: str, names: tuple[str, ...]) -> str:
         """Make an address with places for ids; there are as many as routes with ids."""
