@@ -45,11 +45,14 @@ SEEDS: Final = (
 WARM_SECONDS: Final = 90
 NOT_WALKED: Final = PUBLIC_ENDPOINTS | {"security.static", "health.healthz"}
 
+PREVIEW: Final = "/fleet-actions/new?kind=probe&choose=all&q=plain"
+
 PARTS: Final = frozenset({"containers.older_messages", "connections.older_messages", "messages.older"})
 """Fragments that only a long list has a link to."""
 
 STATES: Final[Mapping[str, str]] = {
     "containers.none": "/containers?q=no-such-container",
+    "fleet_actions.preview": PREVIEW,
     "messages.filtered": "/messages?filter=type:event+-status:error",
     "messages.misspelt": "/messages?filter=nothing:of+the+kind",
     "messages.none": "/messages?filter=container:no-such-container",
@@ -89,19 +92,25 @@ def cookies(product: Product) -> list[SetCookieParam]:
 
 def walk_all(product: Product) -> Found:
     """Walk until every page has been reached: the demo fleet's first messages take some seconds."""
-    link = _furnish(product)
-    return eventually(lambda: walk(product, link), lambda found: not found.unreached, WARM_SECONDS)
+    seeds = _furnish(product)
+    return eventually(lambda: walk(product, *seeds), lambda found: not found.unreached, WARM_SECONDS)
 
 
-def _furnish(product: Product) -> str:
-    """Make what pages exist for and the demo fleet has not; return the path of an incident's link."""
+def _furnish(product: Product) -> tuple[str, str]:
+    """Make what the demo fleet has not: an incident and a fleet action; return where their pages are."""
     with signed_in(product) as client:
-        form = client.get("/incidents/new").text
-        given = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', form)) | INCIDENT
-        shown = client.post("/incidents/new", data=given).text
-        link = re.search(r'id="link" value="([^"]+)"', shown)
-        assert link, shown
-        return urlsplit(link[1]).path
+        shown = _submit(client, "/incidents/new", "/incidents/new", **INCIDENT)
+        link = re.search(r'id="link" value="([^"]+)"', shown.text)
+        assert link, shown.text
+        asked = _submit(client, PREVIEW, "/fleet-actions/", count="1", reason="a look at all of them")
+        assert asked.history, asked.text
+        return urlsplit(link[1]).path, asked.url.path
+
+
+def _submit(client: httpx.Client, form: str, to: str, **given: str) -> httpx.Response:
+    """Fill a page's form in and send it."""
+    fields = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', client.get(form).text))
+    return client.post(to, data=fields | given).raise_for_status()
 
 
 def walk(product: Product, *seeds: str) -> Found:
@@ -141,6 +150,8 @@ def _answer(client: httpx.Client, address: str) -> str | None:
         if answer.status_code == httpx.codes.BAD_REQUEST:
             return None
         assert answer.status_code in {200, 404}, f"{address}: {answer.status_code}"
+        if answer.history:
+            return ""  # it leads to another page
         return answer.read().decode() if answer.headers["Content-Type"].startswith("text/html") else ""
 
 
