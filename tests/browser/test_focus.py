@@ -81,6 +81,7 @@ def test_what_was_opened_and_selected_stays_so(page: Page) -> None:
 
 
 def test_the_focus_goes_to_the_neighbour_of_a_row_that_is_removed(page: Page) -> None:
+    page.goto("/containers")
     # At once, for the socket may bring the same row anew between two steps.
     second = page.evaluate("""() => {
       const [first, second] = document.querySelectorAll("#container-list tbody tr");

@@ -33,8 +33,9 @@ def test_the_keys_are_listed_with_those_of_the_page(page: Page) -> None:
 
 
 def test_g_and_a_letter_lead_to_a_page_but_not_while_typing(page: Page) -> None:
+    page.goto("/containers")
     page.keyboard.press("/")
-    search = page.get_by_role("searchbox", name="Search")
+    search = page.locator("#q")
     expect(search).to_be_focused()
     page.keyboard.type("gm?")
     expect(search).to_have_value("gm?")
@@ -48,6 +49,7 @@ def test_g_and_a_letter_lead_to_a_page_but_not_while_typing(page: Page) -> None:
 
 
 def test_rows_are_gone_through(page: Page) -> None:
+    page.goto("/containers")
     links = page.locator("#container-list a.name")
     for key, focused in (("j", 0), ("j", 1), ("ArrowDown", 2), ("k", 1), ("ArrowUp", 0)):
         page.keyboard.press(key)

@@ -27,15 +27,15 @@ def plain(browser: Browser, product: Product) -> Iterator[Page]:
     page.get_by_label("Email").fill(product.email)
     page.get_by_label("Password").fill(product.password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Containers")).to_be_visible()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     yield page
     context.close()
 
 
 def open_container(page: Page, name: str) -> None:
-    page.goto("/")
-    page.get_by_role("searchbox", name="Search").fill(name)
-    page.get_by_role("button", name="Filter").click()
+    page.goto("/containers")
+    page.locator("#q").fill(name)
+    page.get_by_role("button", name="Filter", exact=True).click()
     page.get_by_role("link", name=name, exact=True).click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
 
@@ -45,12 +45,13 @@ def test_a_container_is_found_prompted_configured_and_its_messages_are_read(plai
     plain.get_by_role("textbox", name="Prompt").fill("hello without scripts")
     plain.get_by_role("button", name="Send").click()
     expect(plain.locator("#flashes")).to_contain_text("The prompt is sent")
+    plain.locator("#configuration").get_by_role("link", name="Edit…").click()
     plain.get_by_label("Idle timeout").fill("61000")
     plain.get_by_role("button", name="Save configuration").click()
     expect(plain.locator("#flashes")).to_contain_text("The configuration is saved")
-    plain.get_by_role("link", name="Messages").last.click()
-    plain.locator("#filter").fill('container:plain "hello without scripts"')
-    plain.get_by_role("button", name="Filter").click()
+    plain.locator(".side").get_by_role("link", name="Messages").click()
+    plain.locator("input#filter").fill('container:plain "hello without scripts"')
+    plain.get_by_role("button", name="Filter", exact=True).click()
     expect(plain.locator("#timeline-rows")).to_contain_text("session/prompt")
     plain.locator("#timeline-rows a.what").first.click()
     expect(plain.get_by_role("heading", name="Raw JSON")).to_be_visible()
@@ -68,11 +69,12 @@ def test_a_container_is_migrated(plain: Page) -> None:
 
 
 def test_the_list_is_paged_by_links_that_stand_in_the_address(plain: Page) -> None:
-    plain.get_by_role("link", name="Audit").click()
-    plain.get_by_role("searchbox", name="Who").fill("gateway")
-    plain.get_by_role("button", name="Filter").click()
+    plain.locator(".side").get_by_role("link", name="Audit").click()
+    plain.locator("#actor").fill("gateway")
+    plain.get_by_role("button", name="Filter", exact=True).click()
     expect(plain).to_have_url(re.compile("actor=gateway"))
     plain.get_by_role("link", name="Show all").click()
+    expect(plain).not_to_have_url(re.compile("actor=gateway"))
     expect(plain.locator("main tbody tr").first).to_be_visible()
 
 
@@ -94,6 +96,6 @@ def test_one_leaves_by_the_menu_on_a_wide_and_on_a_narrow_window(plain: Page) ->
     plain.locator(".fold > summary").click()
     plain.locator(".fold-body").get_by_role("link", name="Gateways").click()
     expect(plain.get_by_role("heading", name="Gateways")).to_be_visible()
-    plain.locator(".menu > summary").click()
+    plain.locator(".topbar .menu > summary").click()
     plain.get_by_role("button", name="Sign out").click()
     expect(plain.get_by_role("heading", name="Sign in")).to_be_visible()
