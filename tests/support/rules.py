@@ -46,6 +46,11 @@ TWO_HOLDS = (
     f"{ACTION} (id(1), 'disconnect', 'r', 'ann'); {FINISH}, success = true;"
     f" {ACTION} (id(1), 'disconnect', 'r', 'bob')"
 )
+COUNTED = "(step, at, message_type, direction, method, bin, messages, errors, bytes,"
+INCIDENT = (
+    "INSERT INTO incident (title, reason, created_by, begins_at, ends_at, audience, token_hash, expires_at,"
+    " revoked_at) VALUES"
+)
 
 BROKEN = [
     # AcpConnection
@@ -197,6 +202,50 @@ BROKEN = [
     (
         f"{TRIAL} (id(1), '{{}}', '{{}}', 'ann'); {FINISH_TRIAL}",
         "ck_acp_connection_configuration_trial_success_set_when_finished",
+    ),
+    (
+        (
+            f"INSERT INTO message_rollup {COUNTED} connection_id)"
+            " VALUES (7, now(), 'event', 'inbound', '', 0, 1, 0, 1, id(11))"
+        ),
+        "ck_message_rollup_step_valid",
+    ),
+    (
+        (
+            f"INSERT INTO fleet_rollup {COUNTED} transport)"
+            " VALUES (7, now(), 'event', 'inbound', '', 0, 1, 0, 1, 'acp')"
+        ),
+        "ck_fleet_rollup_step_valid",
+    ),
+    (
+        (
+            "INSERT INTO acp_connection_transition (connection_id, from_status, to_status, reason, closed_by)"
+            " VALUES (id(11), 'connected', 'error', 'r', 'nobody')"
+        ),
+        "ck_acp_connection_transition_closed_by_valid",
+    ),
+    (
+        f"{INCIDENT} ('t', 'r', 'ann', now(), now() + interval '1 h', 'all', 'h', now(), NULL)",
+        "ck_incident_audience_valid",
+    ),
+    (
+        f"{INCIDENT} ('t', 'r', 'ann', now(), now(), 'anyone', 'h', now(), NULL)",
+        "ck_incident_ends_after_it_begins",
+    ),
+    (
+        f"{INCIDENT} ('t', 'r', 'ann', now(), now() + interval '1 h', 'anyone', 'h', now(), now())",
+        "ck_incident_revoked_by_somebody",
+    ),
+    (
+        "INSERT INTO saved_view (owner_id, noun, name, query) VALUES (id(1), 'n', 'v', repeat('x', 2001))",
+        "ck_saved_view_query_length",
+    ),
+    (
+        (
+            "INSERT INTO fleet_action (kind, reason, requested_by, asked, left_out)"
+            " VALUES ('restart', 'r', 'ann', 1, '{}')"
+        ),
+        "ck_fleet_action_kind_valid",
     ),
     ("UPDATE audit_event SET actor = 'bob'", "audit_event_append_only"),
     ("DELETE FROM audit_event", "audit_event_append_only"),
