@@ -47,6 +47,7 @@ def test_a_container_is_found_prompted_configured_and_its_messages_are_read(plai
     expect(plain.locator("#flashes")).to_contain_text("The prompt is sent")
     plain.locator("#configuration").get_by_role("link", name="Edit…").click()
     plain.get_by_label("Idle timeout").fill("61000")
+    plain.get_by_label("Reason for the change").fill("without scripts")
     plain.get_by_role("button", name="Save configuration").click()
     expect(plain.locator("#flashes")).to_contain_text("The configuration is saved")
     plain.locator(".side").get_by_role("link", name="Messages").click()
