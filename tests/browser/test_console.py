@@ -175,7 +175,8 @@ def test_hostile_payloads_are_text(page: Page) -> None:
         expect(rows).to_contain_text(text)
     assert rows.locator("script, img, [hx-get], [onerror], tr").count() == 0
     assert page.locator("#topbar").count() == 0
-    rows.locator("a", has_text="<script>").first.click()
+    said = rows.locator("a", has_text="<script>").first
+    page.goto(str(said.get_attribute("href")))  # not by a click: it may stand in a closed run of chunks
     expect(page.locator(".tree")).to_contain_text("<script>document.title")
     assert page.locator("main script, main img").count() == 0
     assert page.title().endswith("LumiLink ACP Console")
