@@ -156,7 +156,7 @@ def search(session: Session, wanted: Sequence[Term]) -> list[uuid.UUID]:
             return seen
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(made, max_size=24), terms)
 @example(
     [Made(0, 9, "abc", "event", False, True), Made(1, 3, "abc", "event", False, False)], [Term(TEXT, "abc")]
