@@ -29,6 +29,12 @@
     return found ?? place.querySelector(USABLE) ?? replacement.querySelector(USABLE);
   };
 
+  // In a row beside one that is gone, the control of the same kind; or else the first.
+  const ofNeighbours = (element, neighbours) => {
+    const usable = neighbours.flatMap((each) => [...each.querySelectorAll(USABLE)]);
+    return usable.find((each) => each.tagName === element.tagName && each.className === element.className) ?? usable[0];
+  };
+
   const carryField = (old, heir) => {
     if (old.value === old.defaultValue || !("defaultValue" in heir) || old.type === "checkbox" || old.type === "radio") return;
     heir.value = old.value;
@@ -44,7 +50,7 @@
     if (!held || held.isConnected || !root.contains(held)) return;
     const old = held === parked?.fragment ? parked.control : held;
     lost = parked = null;
-    const heir = replacement ? successor(old, root, replacement) : neighbours.flatMap((each) => [...each.querySelectorAll(USABLE)])[0];
+    const heir = replacement ? successor(old, root, replacement) : ofNeighbours(old, neighbours);
     if (heir?.disabled) return park(old, replacement);
     (heir ?? document.getElementById("main")).focus({ preventScroll: true });
     if (heir && old.tagName === heir.tagName) carryField(old, heir);

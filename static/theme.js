@@ -16,6 +16,7 @@
     button.dataset.other = other;
   };
   apply();
+  document.documentElement.dataset.scripts = ""; // styles know that times become short
   system.addEventListener("change", apply);
   document.addEventListener("DOMContentLoaded", () => {
     apply();

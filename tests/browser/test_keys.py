@@ -77,6 +77,7 @@ def test_the_palette_leads_to_a_container_and_to_a_page(page: Page) -> None:
     expect(box).to_have_attribute("aria-activedescendant", re.compile("hit-"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="streamer")).to_be_visible()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
     page.keyboard.press("Control+k")
     page.keyboard.type("gatew")
     expect(page.get_by_role("option", name=re.compile("Gateways"))).to_be_visible()
@@ -87,6 +88,8 @@ def test_the_palette_leads_to_a_container_and_to_a_page(page: Page) -> None:
 def test_the_palette_runs_what_the_page_offers(page: Page) -> None:
     page.goto("/containers?q=plain")
     page.get_by_role("link", name="plain", exact=True).click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(page.get_by_role("button", name="Probe", exact=True)).to_be_enabled()
     page.get_by_label("Reason for the action").fill("from the palette")
     page.keyboard.press("Control+k")
     page.keyboard.type("probe")
