@@ -82,8 +82,8 @@ def test_a_message_opens_as_a_tree_with_its_pair(page: Page) -> None:
 
 def test_pausing_misses_nothing(page: Page) -> None:
     open_container(page, "streamer")
-    rows = page.locator("#timeline-rows > li")
-    expect(rows.first).to_be_visible()
+    expect(page.locator("#timeline-rows > li").first).to_be_visible()
+    rows = page.locator("#timeline-rows li.message")  # those in runs of chunks, too
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#live")).to_have_attribute("data-state", "paused")
     before = rows.first.get_attribute("id")
