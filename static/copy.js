@@ -38,7 +38,7 @@
   };
 
   bar.addEventListener("click", async (event) => {
-    const what = event.target.dataset.copy;
+    const what = event.target.dataset.copies;
     if (!what) return;
     const said = document.getElementById("copied");
     try {
