@@ -85,7 +85,8 @@ class Supervisor:
     async def stop(self, task: asyncio.Task[None], reason: str) -> None:
         """End the task that runs this and the connection, with the reason, before the lease is given back."""
         self._parting = reason
-        task.cancel()
+        if not task.cancelling():  # it may be closing its socket already
+            task.cancel()
         await asyncio.wait({task})
         with suppress(LeaseLost):  # the container is gone, or another gateway's already
             await self._connector.end_row(reason)

@@ -59,7 +59,7 @@ class Supervisors:
         """Start supervisors for leases that are new, and end those whose lease is gone."""
         for container_id, supervisor in self._supervisors.items():
             if held.get(container_id) != supervisor.lease.epoch:
-                self._tasks[container_id].cancel()
+                self._give_up(container_id)
         for container_id, epoch in held.items():
             if container_id not in self._supervisors and container_id not in self._leaving:
                 self._start(Lease(container_id, epoch))
@@ -70,7 +70,7 @@ class Supervisors:
         supervisor = self._supervisors.get(lease.container_id)
         if supervisor is not None and supervisor.lease == lease:
             log.warning("Records of container %s were refused: another gateway holds it", lease.container_id)
-            self._tasks[lease.container_id].cancel()
+            self._give_up(lease.container_id)
 
     def ring_all(self) -> None:
         """Have all of them read their rows anew."""
@@ -105,6 +105,12 @@ class Supervisors:
         self._stopping = True
         stops = [each.stop(self._tasks[key], reason) for key, each in self._supervisors.items()]
         await asyncio.gather(*stops)
+
+    def _give_up(self, container_id: uuid.UUID) -> None:
+        """Have a supervisor end, once: a second cancellation would interrupt the closing of its socket."""
+        task = self._tasks[container_id]
+        if not task.cancelling():
+            task.cancel()
 
     async def _end(self, supervisor: Supervisor, reason: str) -> None:
         """End a supervisor in order. Raises TimeoutError when its records could not be committed."""
