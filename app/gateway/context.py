@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.gateway.tenure import Tenure
     from app.gateway.together import Together
     from app.gateway.vitals import Vitals
-    from app.services.connections import Move
+    from app.services.recoveries import Move
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connections as stored
 from app.queries import messages
 from app.services import connections, leases
-from app.services.connections import Closed, Move
+from app.services.connections import Closed
+from app.services.recoveries import Move
 
 if TYPE_CHECKING:
     import uuid
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from app.gateway.snapshot import Snapshot
     from app.gateway.transport import Ended
     from app.models import AcpMessage
-    from app.services.connections import Settled
+    from app.services.recoveries import Settled
 
     T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from app.gateway.together import Together
 from app.gateway.vitals import Vitals
 from app.models import new_id
 from app.protocol.endings import Ending
-from app.services import connections
+from app.services import recoveries
 from app.services.leases import SESSIONS
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Gateway:
             tenure,
             chance,
             snapshots=Together(database, snapshot.load),
-            moves=Together(database, partial(connections.move_many, gateway_id=gateway_id)),
+            moves=Together(database, partial(recoveries.move_many, gateway_id=gateway_id)),
         )
         self._supervisors = Supervisors(self.context)
         self._holder = Holder(

@@ -10,7 +10,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from app.services import connections
+from app.services import vitals
 
 if TYPE_CHECKING:
     import uuid
@@ -27,14 +27,12 @@ class Vitals:
     def __init__(self, database: Database, gateway_id: uuid.UUID) -> None:
         self._database = database
         self._gateway_id = gateway_id
-        self._latest: dict[uuid.UUID, connections.Vitals] = {}
+        self._latest: dict[uuid.UUID, vitals.Vitals] = {}
         self._wake = asyncio.Event()
 
     def note(self, lease: Lease, connection_id: uuid.UUID, facts: dict[str, Any]) -> None:
         """Keep `facts` (of `latency_ms`, `silent_since`) in place of what is stored of both."""
-        self._latest[connection_id] = connections.Vitals(
-            connection_id, lease.container_id, lease.epoch, facts
-        )
+        self._latest[connection_id] = vitals.Vitals(connection_id, lease.container_id, lease.epoch, facts)
         self._wake.set()
 
     async def run(self) -> None:
@@ -43,7 +41,5 @@ class Vitals:
             await self._wake.wait()
             self._wake.clear()
             noted, self._latest = list(self._latest.values()), {}
-            await self._database.run(
-                partial(connections.note_vitals, gateway_id=self._gateway_id, noted=noted)
-            )
+            await self._database.run(partial(vitals.note, gateway_id=self._gateway_id, noted=noted))
             await asyncio.sleep(GATHER_SECONDS)  # what comes meanwhile goes together

@@ -11,10 +11,11 @@ from app.models import AcpConnection, AcpConnectionTransition
 from app.protocol.handshake import Negotiated
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import containers as stored
-from app.services import connections, containers, leases, protocol_migrations
-from app.services.connections import Closed, Move, Settled
+from app.services import connections, containers, leases, protocol_migrations, recoveries
+from app.services.connections import Closed
 from app.services.containers import ContainerValues
 from app.services.leases import Member
+from app.services.recoveries import Move, Settled
 from tests.support.store import TESTER
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def rows(sessions: Sessions) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
 
 def _move(sessions: Sessions, moves: list[Move]) -> Sequence[bool]:
     with sessions.begin() as session:
-        return connections.move_many(session, moves, MEMBER.id)
+        return recoveries.move_many(session, moves, MEMBER.id)
 
 
 def test_a_loss_and_a_recovery_of_many(
