@@ -1,4 +1,4 @@
-"""Moves of connections that are lost and come back, of many in one statement (data model, Transitions 3 and 4)."""
+"""Moves of connections that are lost and come back, of many in one statement (data model: moves 3 and 4)."""
 
 from __future__ import annotations
 
