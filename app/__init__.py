@@ -9,8 +9,6 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from flask_security import SQLAlchemyUserDatastore
-
 from app import cli, live, web
 from app.config import Settings
 from app.embedded import DatabaseAddress
@@ -18,6 +16,7 @@ from app.extensions import bootstrap, csrf, db, htmx, migrate, security, sock
 from app.models import Role, User
 from app.protocol import redaction
 from app.web.application import Console
+from app.web.people import People
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -44,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     htmx.init_app(app)
     csrf.init_app(app)
     bootstrap.init_app(app)
-    security.init_app(app, SQLAlchemyUserDatastore(db, User, Role))
+    security.init_app(app, People(db, User, Role))
     web.register(app)
     live.register(app)
     sock.init_app(app)

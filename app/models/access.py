@@ -22,6 +22,13 @@ user_role = Table(
 )
 
 
+class Names(AsaList):
+    """A list of words in one column."""
+
+    cache_ok = True
+    """It has no state: without this every statement about people was compiled anew, at every request."""
+
+
 class Role(Base, RoleMixin):
     """A named set of permissions: viewer, operator, migrator, admin."""
 
@@ -30,7 +37,7 @@ class Role(Base, RoleMixin):
     id: Mapped[Id]  # type: ignore[assignment]  # the mixins say int, and read no more than its text
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str | None]
-    permissions: Mapped[Any] = mapped_column(MutableList.as_mutable(AsaList()), nullable=True)
+    permissions: Mapped[Any] = mapped_column(MutableList.as_mutable(Names()), nullable=True)
 
 
 class User(Base, UserMixin):

@@ -6,17 +6,18 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import Text, bindparam, func, select, type_coerce
+from sqlalchemy.orm import joinedload, selectinload
 
 from app.errors import NotFound
 from app.models import Role, User
+from app.models.access import user_role
 from app.queries import paging
 from app.queries.narrowing import Narrowing
 from app.queries.paging import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -35,6 +36,33 @@ def permissions(session: Session, uniquifiers: Collection[str]) -> Mapping[str, 
         person.fs_uniquifier: frozenset(name for role in person.roles for name in role.permissions or ())
         for person in people
     }
+
+
+_KEY: Final = bindparam("key", type_=Text)
+_ROLES: Final = (
+    select(func.array_agg(Role.name + ":" + func.coalesce(type_coerce(Role.permissions, Text), "")))
+    .join(user_role, user_role.c.role_id == Role.id)
+    .where(user_role.c.user_id == User.id)
+    .correlate(User)
+    .scalar_subquery()
+)
+_STANDING: Final = select(User.id, User.email, User.active, _ROLES).where(User.fs_uniquifier == _KEY)
+_SIGNED_IN: Final = select(User).where(User.fs_uniquifier == _KEY).options(joinedload(User.roles))
+
+
+def standing(session: Session, uniquifier: str) -> Hashable:
+    """Return all that a signed-in person's requests depend on, to compare; None if there is nobody."""
+    found = session.execute(_STANDING, {"key": uniquifier}).one_or_none()
+    return None if found is None else (*found[:3], *sorted(found[3] or ()))
+
+
+def signed_in(session: Session, uniquifier: str) -> User | None:
+    """Return a person with their roles, apart from the session, so that many requests may share them."""
+    user = session.scalars(_SIGNED_IN, {"key": uniquifier}).unique().one_or_none()
+    if user is not None:
+        for each in (*user.roles, user):
+            session.expunge(each)
+    return user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from app.web import (
     headers,
     health,
     incidents,
+    layout,
     messages,
     navigation,
     overview,
@@ -78,6 +79,7 @@ def register(app: Flask) -> None:
     figures.register(app)
     app.add_template_global(navigation.places)
     app.add_template_global(navigation.menu)
+    layout.register(app)
     failures.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
