@@ -15,7 +15,7 @@ from app.gateway.ledger import Ledger
 from app.models import AcpConnection
 from app.queries import connections as stored
 from app.queries import containers
-from app.services import connections, protocol_migrations
+from app.services import connections, migration_phases
 
 if TYPE_CHECKING:
     import uuid
@@ -69,7 +69,7 @@ class Connector:
             row = session.get_one(AcpConnection, link.book.connection_id)
             link.settle(session, row, reason)
             container = containers.get(session, self.container_id)
-            protocol_migrations.switch(session, container, link.protocol, row)
+            migration_phases.switch(session, container, link.protocol, row)
 
         self.channel.gate.clear()  # who reads `connected` and asks at once waits for the link
         try:

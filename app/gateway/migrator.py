@@ -17,7 +17,7 @@ from app.models import AcpConnection, ProtocolMigration
 from app.protocol.states import ConnectionStatus, MigrationPhase
 from app.queries import connections as stored
 from app.queries import containers
-from app.services import connections, protocol_migrations
+from app.services import connections, migration_phases
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS: Final = 10.0
-"""How long open requests may take to finish before the switch interrupts them."""
 VERIFY_SECONDS: Final = 10.0
 
 
@@ -51,6 +49,7 @@ class Migrator:
         steps = {
             MigrationPhase.PENDING: self._begin,
             MigrationPhase.PREFLIGHT: self._preflight,
+            MigrationPhase.DRAINING: self._drain,
             MigrationPhase.SWITCHING: self._switch,
             MigrationPhase.VERIFYING: self._verify,
             MigrationPhase.ROLLING_BACK: self._roll_back,
@@ -75,12 +74,14 @@ class Migrator:
                 return await self._advance(MigrationPhase.FAILED, str(error))
             await self._postpone(str(error))
             return None
-        return await self._advance(MigrationPhase.SWITCHING, "the handshake succeeded")
+        if not self._migration.plan.drain_seconds:
+            return await self._advance(MigrationPhase.SWITCHING, "the handshake succeeded")
+        return await self._advance(MigrationPhase.DRAINING, "the handshake succeeded")
 
     async def _postpone(self, problem: str) -> None:
         """There is no protocol to stay on: keep trying."""
         await self._connector.ledger.write(
-            lambda session: protocol_migrations.retry(session, self._row(session), problem)
+            lambda session: migration_phases.retry(session, self._row(session), problem)
         )
         self._rest()
 
@@ -90,13 +91,22 @@ class Migrator:
         if not attempts.failed(self._now.configuration):
             attempts.rest(settings.redial_interval)
 
+    async def _drain(self) -> MigrationPhase:
+        """Let open requests finish while new ones wait at the gate."""
+        self._channel.gate.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._migration.plan.drain_seconds):
+                await self._channel.idle.wait()
+        done = "no request is open" if self._channel.idle.is_set() else "requests are still open"
+        return await self._advance(MigrationPhase.SWITCHING, done)
+
     async def _switch(self) -> MigrationPhase:
-        """Let open requests finish, then change connection and session in one transaction."""
+        """Change connection and session in one transaction."""
+        self._channel.gate.clear()
         try:
             link = self._opened = self._opened or await self._open()
         except DialError as error:  # after a restart only: the preflight had opened it
             return await self._advance(MigrationPhase.ROLLING_BACK, str(error))
-        await self._drain()
         self._previous = self._channel.link
         reason = f"protocol migration to {self._migration.to_protocol}"
 
@@ -107,18 +117,12 @@ class Migrator:
             row = session.get_one(AcpConnection, link.book.connection_id)
             link.settle(session, row, reason)
             self._point(session, self._migration.to_protocol, row)
-            protocol_migrations.advance(session, self._row(session), MigrationPhase.VERIFYING, reason)
+            migration_phases.advance(session, self._row(session), MigrationPhase.VERIFYING, reason)
 
         await self._connector.ledger.write(switch)
         self._channel.offline(reason)
         self._connector.attach(link)
         return MigrationPhase.VERIFYING
-
-    async def _drain(self) -> None:
-        self._channel.gate.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await self._channel.idle.wait()
 
     async def _verify(self) -> MigrationPhase:
         """Ask the container for a sign of life over the new connection; after a restart, connect first."""
@@ -151,7 +155,7 @@ class Migrator:
             if previous is not None and old is not None:
                 connections.move(session, old, ConnectionStatus.CONNECTED, reason)
             self._point(session, self._migration.from_protocol, old)
-            protocol_migrations.advance(session, self._row(session), MigrationPhase.FAILED, reason)
+            migration_phases.advance(session, self._row(session), MigrationPhase.ROLLED_BACK, reason)
 
         await self._connector.ledger.write(undo)
         if self._channel.link is not previous:
@@ -160,7 +164,7 @@ class Migrator:
             self._connector.attach(previous)
         if self._migration.from_protocol not in self._now.supported:
             self._rest()  # it is to be brought up again, but not in a hurry
-        return MigrationPhase.FAILED
+        return MigrationPhase.ROLLED_BACK
 
     def _old_row(self, session: Session) -> AcpConnection | None:
         """Return the connection to go back to: the one that was switched from, or the latest of its kind."""
@@ -170,17 +174,17 @@ class Migrator:
 
     def _point(self, session: Session, protocol: Protocol, row: AcpConnection | None) -> None:
         container = containers.get(session, self._connector.container_id)
-        protocol_migrations.switch(session, container, protocol, row)
+        migration_phases.switch(session, container, protocol, row)
 
     def _row(self, session: Session) -> ProtocolMigration:
         return session.get_one(ProtocolMigration, self._migration.id)
 
     async def _advance(self, phase: MigrationPhase, detail: str) -> MigrationPhase:
+        """Store the next phase; another is returned where somebody has cancelled it in time."""
         log.info("%s: protocol migration %s: %s", self._now.name, phase, detail)
-        await self._connector.ledger.write(
-            lambda session: protocol_migrations.advance(session, self._row(session), phase, detail)
+        return await self._connector.ledger.write(
+            lambda session: migration_phases.proceed(session, self._row(session), phase, detail)
         )
-        return phase
 
     async def _open(self) -> Link:
         return await self._connector.open(self._now.dialling, self._migration.to_protocol)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import ConfigurationTrial, ConnectionAction
+    from app.protocol.strategies import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,9 @@ class OpenMigration:
     phase: MigrationPhase
     from_protocol: Protocol
     to_protocol: Protocol
+    plan: Plan
     interruptible: bool
-    """Whether it is a first dial that has switched nothing yet."""
+    """Whether it stands in nobody's way: it waits, or is a first dial that has switched nothing yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,5 +209,6 @@ def _open_migration(migration: ProtocolMigration) -> OpenMigration:
         phase=MigrationPhase(migration.phase),
         from_protocol=Protocol(migration.from_protocol),
         to_protocol=Protocol(migration.to_protocol),
+        plan=migration.plan,
         interruptible=migration.interruptible,
     )

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.errors import Conflict, DialError, LeaseLost
 from app.gateway.actions import Actions
@@ -21,6 +21,7 @@ from app.gateway.migrator import Migrator
 from app.gateway.trials import Trials
 from app.protocol.endings import Ending
 from app.protocol.states import Cause, Protocol
+from app.protocol.strategies import PINGS_ONLY, Plan
 from app.queries import containers
 from app.services import protocol_migrations
 from app.services.actor import GATEWAY
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from app.gateway.turns import Turn
 
 log = logging.getLogger(__name__)
+
+BRING_UP: Final = Plan(verification=PINGS_ONLY)
+"""What brings a container up has nothing to compare with: it is verified, not watched."""
 
 
 class Supervisor:
@@ -190,7 +194,9 @@ class Supervisor:
 
         def request(session: Session) -> None:
             container = containers.get(session, self.lease.container_id)
-            protocol_migrations.request(session, container, to, reason=reason, actor=GATEWAY, cause=cause)
+            protocol_migrations.request(
+                session, container, to, reason=reason, actor=GATEWAY, cause=cause, plan=BRING_UP
+            )
 
         with suppress(Conflict):  # an operator was faster; the next step sees what was asked
             await self._ledger.write(request)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, CreatedAt, Id, one_of
-from app.protocol.states import Cause, MigrationPhase, Protocol
+from app.protocol.states import BEFORE_THE_SWITCH, Cause, MigrationPhase, Protocol
+from app.protocol.strategies import Plan, Strategy, Verification
 
 if TYPE_CHECKING:
     from app.models.container import Container
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 class ProtocolMigration(Base):
     """A container's move from one protocol to the other: first an intent, then what became of it.
 
-    Beside the model: `phase`, `cause` (what asked for it: operator, first dial, fallback, rollback),
-    `reason` and `requested_by`; `rollback_of_id` names the migration that this one takes back.
+    Beside the model: `phase`, `cause` (what asked for it: operator, first dial, fallback, rollback, rollout,
+    way home), `reason` and `requested_by`; `rollback_of_id` names the migration that this one takes back; its
+    plan (`protocol/strategies`), and who asked meanwhile to switch now or to cancel it. `measured` has what
+    the verification found: `before` of the old protocol, `after` of the new.
     """
 
     __tablename__ = "protocol_migration"
@@ -28,6 +31,15 @@ class ProtocolMigration(Base):
         one_of("from_protocol", Protocol, "from_protocol_valid"),
         one_of("to_protocol", Protocol, "to_protocol_valid"),
         one_of("phase", MigrationPhase, "phase_valid"),
+        one_of("strategy", Strategy, "strategy_valid"),
+        CheckConstraint("drain_seconds BETWEEN 0 AND 86400", name="drain_seconds_valid"),
+        CheckConstraint("(strategy = 'scheduled') = (scheduled_at IS NOT NULL)", name="scheduled_has_time"),
+        CheckConstraint(
+            "(switch_asked_at IS NULL) = (switch_asked_by IS NULL)", name="switch_asked_by_somebody"
+        ),
+        CheckConstraint(
+            "(cancel_asked_at IS NULL) = (cancel_asked_by IS NULL)", name="cancel_asked_by_somebody"
+        ),
         CheckConstraint("completed_at > started_at", name="completed_after_started"),
         CheckConstraint("completed_at IS NULL OR success IS NOT NULL", name="success_set_when_completed"),
         CheckConstraint("attempt_count > 0", name="attempt_count_positive"),
@@ -61,6 +73,18 @@ class ProtocolMigration(Base):
         ForeignKey("protocol_migration.id", ondelete="SET NULL")
     )
 
+    strategy: Mapped[str] = mapped_column(default=Strategy.GRACEFUL, server_default="graceful")
+    drain_seconds: Mapped[int] = mapped_column(default=10, server_default="10")
+    scheduled_at: Mapped[dt.datetime | None]
+    scheduled_zone: Mapped[str | None]
+    verification: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    measured: Mapped[dict[str, Any] | None]
+    switch_asked_at: Mapped[dt.datetime | None]
+    switch_asked_by: Mapped[str | None]
+    cancel_asked_at: Mapped[dt.datetime | None]
+    cancel_asked_by: Mapped[str | None]
+    cancel_reason: Mapped[str | None]
+
     container: Mapped[Container] = relationship()
     steps: Mapped[list[ProtocolMigrationStep]] = relationship(
         passive_deletes=True, order_by="ProtocolMigrationStep.id"
@@ -72,10 +96,57 @@ class ProtocolMigration(Base):
         return self.completed_at is None
 
     @property
+    def plan(self) -> Plan:
+        """How it is to be carried out."""
+        return Plan(
+            strategy=Strategy(self.strategy),
+            drain_seconds=self.drain_seconds,
+            scheduled_at=self.scheduled_at,
+            scheduled_zone=self.scheduled_zone,
+            verification=Verification.of(self.verification),
+        )
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for its time or for a person; its container goes on as if there were none."""
+        if self.switch_asked_at is not None or self.cancel_asked_at is not None:
+            return False
+        scheduled = self.phase == MigrationPhase.PENDING and self.scheduled_at is not None
+        return scheduled or self.phase == MigrationPhase.PREPARED
+
+    @property
     def interruptible(self) -> bool:
-        """Whether nothing has been switched yet, by a first dial that may never succeed."""
+        """Whether it stands in nobody's way: it waits, or is a first dial that may never succeed."""
         early = (MigrationPhase.PENDING, MigrationPhase.PREFLIGHT)
-        return self.cause == Cause.FIRST_DIAL and self.phase in early
+        return self.waiting or (self.cause == Cause.FIRST_DIAL and self.phase in early)
+
+    @property
+    def can_switch(self) -> bool:
+        """Whether a person can have it go on at once."""
+        return self.waiting
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether it can be ended before anything is switched."""
+        return self.why_not_cancel == ""
+
+    @property
+    def why_not_cancel(self) -> str:
+        """Why it cannot be cancelled; empty where it can."""
+        if not self.open:
+            return "the protocol migration has ended already"
+        if self.cancel_asked_at is not None:
+            return "the protocol migration is being cancelled already"
+        if self.phase not in BEFORE_THE_SWITCH:
+            return "the protocol migration has begun to switch; roll it back when it is completed"
+        if self.cause == Cause.FIRST_DIAL:
+            return "a first dial is tried again at once; disconnect the container instead"
+        return ""
+
+    @property
+    def cancel_words(self) -> str:
+        """What is told of a protocol migration that was cancelled."""
+        return f"cancelled by {self.cancel_asked_by}: {self.cancel_reason}"
 
     @property
     def can_roll_back(self) -> bool:

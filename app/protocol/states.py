@@ -63,15 +63,18 @@ class EncryptionLevel(StrEnum):
 
 
 class MigrationPhase(StrEnum):
-    """How far a protocol migration has come. The last two are final and set `completed_at` and `success`."""
+    """How far a protocol migration has come; the last three are final, the others resume after a restart."""
 
     PENDING = "pending"
     PREFLIGHT = "preflight"
+    PREPARED = "prepared"
+    DRAINING = "draining"
     SWITCHING = "switching"
     VERIFYING = "verifying"
     ROLLING_BACK = "rolling_back"
     COMPLETED = "completed"
     FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
 
 
 class Cause(StrEnum):
@@ -81,6 +84,8 @@ class Cause(StrEnum):
     FIRST_DIAL = "first_dial"
     FALLBACK = "fallback"
     ROLLBACK = "rollback"
+    ROLLOUT = "rollout"
+    WAY_HOME = "way_home"
 
 
 class ActionKind(StrEnum):
@@ -109,16 +114,33 @@ CONNECTION_MOVES: Final[Mapping[ConnectionStatus, frozenset[ConnectionStatus]]] 
 ENDS: Final = (ConnectionStatus.ERROR, ConnectionStatus.DISCONNECTED)
 """What a connection is moved to when it is lost or ended."""
 
-# Every phase before the last two may fail; what has begun to switch fails by way of rolling back.
+# What has switched nothing yet ends as failed; what has begun to switch goes back by way of rolling back.
 MIGRATION_MOVES: Final[Mapping[MigrationPhase, frozenset[MigrationPhase]]] = {
     MigrationPhase.PENDING: frozenset({MigrationPhase.PREFLIGHT, MigrationPhase.FAILED}),
-    MigrationPhase.PREFLIGHT: frozenset({MigrationPhase.SWITCHING, MigrationPhase.FAILED}),
+    MigrationPhase.PREFLIGHT: frozenset(
+        {MigrationPhase.PREPARED, MigrationPhase.DRAINING, MigrationPhase.SWITCHING, MigrationPhase.FAILED}
+    ),
+    MigrationPhase.PREPARED: frozenset(
+        {MigrationPhase.DRAINING, MigrationPhase.SWITCHING, MigrationPhase.FAILED}
+    ),
+    MigrationPhase.DRAINING: frozenset({MigrationPhase.SWITCHING, MigrationPhase.FAILED}),
     MigrationPhase.SWITCHING: frozenset({MigrationPhase.VERIFYING, MigrationPhase.ROLLING_BACK}),
     MigrationPhase.VERIFYING: frozenset({MigrationPhase.COMPLETED, MigrationPhase.ROLLING_BACK}),
-    MigrationPhase.ROLLING_BACK: frozenset({MigrationPhase.FAILED}),
+    MigrationPhase.ROLLING_BACK: frozenset({MigrationPhase.ROLLED_BACK}),
     MigrationPhase.COMPLETED: frozenset(),
     MigrationPhase.FAILED: frozenset(),
+    MigrationPhase.ROLLED_BACK: frozenset(),
 }
+
+BEFORE_THE_SWITCH: Final = frozenset(
+    {
+        MigrationPhase.PENDING,
+        MigrationPhase.PREFLIGHT,
+        MigrationPhase.PREPARED,
+        MigrationPhase.DRAINING,
+    }
+)
+"""The phases in which a protocol migration can be cancelled: nothing has been switched."""
 
 # semver.org, the grammar's suggested expression without its named groups; PostgreSQL reads it as it is.
 SEMVER: Final = (

@@ -80,7 +80,10 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 20) -> 
 
 
 class Outcome(StrEnum):
-    """How a protocol migration has ended, or that it has not."""
+    """How a protocol migration has ended, or that it has not.
+
+    `failed` has switched nothing; `rolled_back` went back by itself, or was taken back later.
+    """
 
     OPEN = "open"
     COMPLETED = "completed"
@@ -116,8 +119,8 @@ ORDERS: Final[Mapping[str, Order]] = {"start": Order(column=ProtocolMigration.id
 _OUTCOMES: Final = {
     Outcome.OPEN: ProtocolMigration.completed_at.is_(None),
     Outcome.COMPLETED: ProtocolMigration.success.is_(True) & ~ProtocolMigration.rollback,
-    Outcome.ROLLED_BACK: ProtocolMigration.success.is_(True) & ProtocolMigration.rollback,
-    Outcome.FAILED: ProtocolMigration.success.is_(False),
+    Outcome.ROLLED_BACK: ProtocolMigration.completed_at.is_not(None) & ProtocolMigration.rollback,
+    Outcome.FAILED: ProtocolMigration.success.is_(False) & ~ProtocolMigration.rollback,
 }
 
 

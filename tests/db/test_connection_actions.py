@@ -13,7 +13,7 @@ from app.models import AuditEvent, new_id
 from app.protocol.states import ActionKind, Cause, MigrationPhase
 from app.queries import connection_actions as stored
 from app.queries import containers as stored_containers
-from app.services import connection_actions, containers, protocol_migrations
+from app.services import connection_actions, containers, migration_phases, protocol_migrations
 from app.services.containers import ContainerValues
 from tests.support.store import BOTH, TESTER
 
@@ -112,7 +112,7 @@ def test_a_protocol_migration_is_not_disturbed_but_a_first_dial_is(
     finish(session, ask(session, new, kind))
     connection_actions.release(session, new)
     for phase in (MigrationPhase.PREFLIGHT, MigrationPhase.SWITCHING):
-        protocol_migrations.advance(session, first_dial, phase)
+        migration_phases.advance(session, first_dial, phase)
     with pytest.raises(Conflict, match="protocol migration of this container is under way"):
         ask(session, new, kind)
 

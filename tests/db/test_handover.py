@@ -15,7 +15,15 @@ from app.protocol.states import Cause, ConnectionStatus, MigrationPhase, Protoco
 from app.queries import handover, overview
 from app.queries.gateways import GatewayRow
 from app.queries.overview import Fleet
-from app.services import configurations, connections, containers, last_looks, leases, protocol_migrations
+from app.services import (
+    configurations,
+    connections,
+    containers,
+    last_looks,
+    leases,
+    migration_phases,
+    protocol_migrations,
+)
 from app.services.configurations import ConfigurationValues
 from app.services.connections import Closed
 from app.services.leases import Member
@@ -76,7 +84,7 @@ def test_everything_that_changed_is_counted_with_examples(
     configurations.update(session, one.configuration, values, TESTER, "to see")
     for cause in (Cause.OPERATOR, Cause.OPERATOR):
         migration = protocol_migrations.request(session, two, "acp", reason="r", actor=TESTER, cause=cause)
-        protocol_migrations.advance(session, migration, MigrationPhase.FAILED, "no answer")
+        migration_phases.advance(session, migration, MigrationPhase.FAILED, "no answer")
     protocol_migrations.request(session, two, "acp", reason="again", actor=TESTER)
     containers.remove(session, register("web-3"), TESTER, "old")
     errors = [fail(session, connection, words) for words in ("timed out", "timed out", None)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.db.conftest import Migrations
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 16))
 
 CONTAINER = (
     "SELECT id, name, image, endpoint_url, status, labels, owner, created_at, updated_at FROM container"
@@ -139,6 +139,38 @@ def test_records_survive_what_stands_beside_the_model(migrations: Migrations) ->
     assert migrations.rows(query) == messages
     phases = migrations.rows("SELECT success, phase FROM protocol_migration ORDER BY success")
     assert phases == [(False, "failed"), (True, "completed"), (None, "pending")]
+
+
+def test_ends_of_protocol_migrations_get_the_words_of_today(migrations: Migrations) -> None:
+    """Before 0015 both ends were failed, marked as rollbacks; a gateway of that version may still say so."""
+    migrations.up("0014")
+    for name in ("early", "late", "under way, early", "under way, late"):
+        migrations.rows(f"INSERT INTO container (name, endpoint_url) VALUES ('{name}', 'http://h')")
+    migrations.rows(
+        "INSERT INTO protocol_migration (container_id, from_protocol, to_protocol, phase)"
+        " SELECT id, 'http', 'acp', CASE WHEN name LIKE '%late' THEN 'rolling_back' ELSE 'preflight' END"
+        " FROM container"
+    )
+    migrations.rows(
+        "INSERT INTO protocol_migration_step (migration_id, phase) SELECT id, phase FROM protocol_migration"
+    )
+    end = (
+        "UPDATE protocol_migration SET phase = 'failed', rollback = true, success = false,"
+        " completed_at = started_at + interval '1 s' WHERE container_id IN"
+        " (SELECT id FROM container WHERE name LIKE '%s')"
+    )
+    query = (
+        "SELECT name, phase, rollback FROM protocol_migration m JOIN container c ON c.id = container_id"
+        " ORDER BY name"
+    )
+    for name in ("early", "late"):
+        migrations.rows(end % name)
+    migrations.up("0015")
+    migrations.rows(end % "under way%")
+    words = [("failed", False), ("rolled_back", True)] * 2
+    assert [row[1:] for row in migrations.rows(query)] == words
+    migrations.down("0014")
+    assert migrations.rows(query)[:2] == [("early", "failed", True), ("late", "failed", True)]
 
 
 def test_models_and_migrations_agree_for_alembic(database_url: str) -> None:

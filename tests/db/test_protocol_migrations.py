@@ -14,7 +14,7 @@ from app.protocol.states import MigrationPhase, Protocol
 from app.queries import protocol_migrations as stored
 from app.queries.paging import Where
 from app.queries.protocol_migrations import MigrationFilter
-from app.services import connections, protocol_migrations
+from app.services import connections, migration_phases, protocol_migrations
 from tests.support.store import TESTER
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def request(session: Session, container: Container, to: str = "acp") -> Protocol
 def complete(session: Session, container: Container, migration: ProtocolMigration) -> ProtocolMigration:
     """Carry a migration out as the gateway does."""
     for phase in TO_THE_SWITCH:
-        protocol_migrations.advance(session, migration, phase)
+        migration_phases.advance(session, migration, phase)
     connection = None
     if migration.to_protocol == Protocol.ACP:
         connection = connections.open_row(session, container.id, Protocol.ACP, "1.0.0")
-    protocol_migrations.switch(session, container, migration.to_protocol, connection)
+    migration_phases.switch(session, container, migration.to_protocol, connection)
     for phase in (MigrationPhase.VERIFYING, MigrationPhase.COMPLETED):
-        protocol_migrations.advance(session, migration, phase)
+        migration_phases.advance(session, migration, phase)
     return migration
 
 
@@ -85,8 +85,8 @@ def test_one_that_fails_before_the_switch(
 ) -> None:
     migration = request(session, container)
     for phase in (*after, MigrationPhase.FAILED):
-        protocol_migrations.advance(session, migration, phase, "unreachable")
-    assert (migration.success, migration.rollback, migration.error_message) == (False, True, "unreachable")
+        migration_phases.advance(session, migration, phase, "unreachable")
+    assert (migration.success, migration.rollback, migration.error_message) == (False, False, "unreachable")
     assert not migration.can_roll_back
 
 
@@ -94,23 +94,23 @@ def test_one_that_fails_after_the_switch(session: Session, container: Container)
     """The reason is why it was rolled back, not how that went."""
     migration = request(session, container)
     for phase in TO_THE_SWITCH:
-        protocol_migrations.advance(session, migration, phase)
-    protocol_migrations.advance(session, migration, MigrationPhase.ROLLING_BACK, "no answer")
-    protocol_migrations.advance(session, migration, MigrationPhase.FAILED, "back on http")
+        migration_phases.advance(session, migration, phase)
+    migration_phases.advance(session, migration, MigrationPhase.ROLLING_BACK, "no answer")
+    migration_phases.advance(session, migration, MigrationPhase.ROLLED_BACK, "back on http")
     assert (migration.success, migration.rollback, migration.error_message) == (False, True, "no answer")
 
 
 def test_it_ends_after_it_started_whatever_the_clock_does(session: Session, container: Container) -> None:
     migration = request(session, container)
     migration.started_at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-    protocol_migrations.advance(session, migration, MigrationPhase.FAILED, "unreachable")
+    migration_phases.advance(session, migration, MigrationPhase.FAILED, "unreachable")
     assert migration.completed_at == migration.started_at + dt.timedelta(microseconds=1)
 
 
 def test_attempts_are_counted(session: Session, container: Container) -> None:
     migration = request(session, container)
-    protocol_migrations.advance(session, migration, MigrationPhase.PREFLIGHT)
-    protocol_migrations.retry(session, migration, "refused")
+    migration_phases.advance(session, migration, MigrationPhase.PREFLIGHT)
+    migration_phases.retry(session, migration, "refused")
     assert (migration.attempt_count, migration.phase) == (2, "preflight")
     assert (migration.steps[-1].phase, migration.steps[-1].detail) == ("preflight", "refused")
 
@@ -133,7 +133,7 @@ def test_one_taken_back_is_marked_when_the_way_back_is_complete(
 
 def test_a_way_back_that_fails_may_be_tried_again(session: Session, container: Container) -> None:
     migration = complete(session, container, request(session, container))
-    protocol_migrations.advance(session, roll_back(session, migration), MigrationPhase.FAILED, "refused")
+    migration_phases.advance(session, roll_back(session, migration), MigrationPhase.FAILED, "refused")
     assert not migration.rollback
     assert migration.can_roll_back
     roll_back(session, migration)

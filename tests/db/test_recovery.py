@@ -11,7 +11,7 @@ from app.models import AcpConnection, AcpConnectionTransition
 from app.protocol.handshake import Negotiated
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import containers as stored
-from app.services import connections, containers, leases, protocol_migrations, recoveries
+from app.services import connections, containers, leases, migration_phases, recoveries
 from app.services.connections import Closed
 from app.services.containers import ContainerValues
 from app.services.leases import Member
@@ -53,7 +53,7 @@ def rows(sessions: Sessions) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
             container_id = containers.register(session, values, TESTER).id
             row = connections.open_row(session, container_id, Protocol.ACP, "1.0.0")
             connections.established(session, row, NEGOTIATED, None, "the handshake succeeded")
-            protocol_migrations.switch(session, stored.get(session, container_id), Protocol.ACP, row)
+            migration_phases.switch(session, stored.get(session, container_id), Protocol.ACP, row)
             found.append((row.id, container_id))
         leases.join(session, MEMBER)
         held = leases.renew(session, MEMBER).held

@@ -12,7 +12,7 @@ from app.errors import Conflict, Invalid
 from app.protocol.handshake import Negotiated
 from app.protocol.policy import EndpointPolicy
 from app.protocol.states import ConnectionStatus, MigrationPhase, Protocol
-from app.services import configurations, connections, containers, protocol_migrations
+from app.services import configurations, connections, containers, migration_phases, protocol_migrations
 from app.services.configurations import ConfigurationValues
 from app.services.containers import ContainerValues
 from tests.support.store import BOTH, TESTER
@@ -173,17 +173,17 @@ def test_a_session_on_acp(session: Session, register: Register) -> None:
     plain = register("plain", supported_protocols=HTTP_ONLY)
     connection = connections.open_row(session, plain.id, Protocol.ACP, "1.0.0")
     with pytest.raises(Invalid) as refused:
-        protocol_migrations.switch(session, plain, Protocol.ACP, connection)
+        migration_phases.switch(session, plain, Protocol.ACP, connection)
     assert refused.value.field == "protocol_type"
     both = register("both")
     with pytest.raises(Invalid) as refused:
-        protocol_migrations.switch(session, both, Protocol.ACP, None)
+        migration_phases.switch(session, both, Protocol.ACP, None)
     assert refused.value.field == "acp_connection_id"
     with pytest.raises(Invalid) as refused:
-        protocol_migrations.switch(session, both, Protocol.ACP, connection)
+        migration_phases.switch(session, both, Protocol.ACP, connection)
     assert refused.value.field == "fk_container_session_acp_connection"
     with pytest.raises(Invalid) as refused:
-        protocol_migrations.switch(session, both, "ftp", None)
+        migration_phases.switch(session, both, "ftp", None)
     assert refused.value.field == "ck_container_session_protocol_type_valid"
     assert both.session.protocol_type == "http"
 
@@ -207,12 +207,12 @@ def test_one_protocol_migration_is_under_way(session: Session, register: Registe
     first = protocol_migrations.request(session, container, "acp", reason="to see", actor=TESTER)
     with pytest.raises(Conflict, match="a protocol migration of this container is under way already"):
         protocol_migrations.request(session, container, "acp", reason="me too", actor=TESTER)
-    protocol_migrations.advance(session, first, MigrationPhase.FAILED, "unreachable")
+    migration_phases.advance(session, first, MigrationPhase.FAILED, "unreachable")
     protocol_migrations.request(session, container, "acp", reason="once more", actor=TESTER)
 
 
 def on_acp(session: Session, container: Container) -> Container:
     connection = connections.open_row(session, container.id, Protocol.ACP, "1.0.0")
     connections.established(session, connection, negotiated("1.0.0"), None, "dialled")
-    protocol_migrations.switch(session, container, Protocol.ACP, connection)
+    migration_phases.switch(session, container, Protocol.ACP, connection)
     return container

@@ -26,7 +26,10 @@ VERSIONS = (
     *("1.2.3+", "1.2.3+a+b", " 1.2.3", "1.2.3 ", "1.2.3\n", "1.2.x", "-1.2.3", "\u0661.2.3", "latest"),
 )
 
-KEEPERS = ["container_complete", "acp_connection_transition_container", "gateway_ended_keep"]
+KEEPERS = [
+    *("container_complete", "acp_connection_transition_container", "gateway_ended_keep"),
+    "protocol_migration_failed_word",
+]
 """Triggers that fill something in and refuse nothing, as those of container_standing."""
 
 

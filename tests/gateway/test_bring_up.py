@@ -71,7 +71,7 @@ def test_a_container_that_refuses_acp_is_served_over_http(fleet: DemoFleet, stor
     store.register("refuser", fleet.endpoint("refuser"))
     store.connected("refuser", "http")
     (migration,) = store.migrations("refuser")
-    assert (migration["success"], migration["rollback"]) == (False, True)
+    assert (migration["success"], migration["rollback"]) == (False, False)
     assert migration["error_message"] == "the agent speaks protocol version 2; 1 is needed"
     assert store.protocol("refuser") == "http"
     refused = next(row for row in store.connections("refuser") if row["metadata"]["transport"] == "acp")

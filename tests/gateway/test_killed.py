@@ -90,7 +90,7 @@ def test_a_second_gateway_waits_for_the_leases_and_takes_over(
     assert after["id"] == row["id"]
 
 
-PHASES = {"pending": True, "preflight": True, "switching": True, "verifying": True, "rolling_back": False}
+PHASES = {"pending": True, "preflight": True, "draining": True, "verifying": True, "rolling_back": False}
 """What becomes of a migration whose gateway was killed in this phase."""
 
 
@@ -102,20 +102,20 @@ def test_every_phase_is_finished_or_undone(settings: Settings, store: Store, pro
         fleet = DemoFleet(url, client)
         for phase in ("pending", "preflight", "rolling_back"):
             store.register(phase, fleet.endpoint("http-first"), prefer="http")
-        store.register("switching", fleet.endpoint("plain"))
+        store.register("draining", fleet.endpoint("plain"))
         gateway = process.started()
-        for phase in ("pending", "preflight", "rolling_back", "switching"):
+        for phase in ("pending", "preflight", "rolling_back", "draining"):
             store.connected(phase)
         with ExitStack() as stack:
-            caller = _caller(stack, gateway, "switching", store.token())
+            caller = _caller(stack, gateway, "draining", store.token())
             caller.permission = None
             caller.begin_prompt(caller.new_session(), "hello")
             caller.hear_of("session/request_permission")
             fleet.order("http-first", freeze=True)  # nobody answers the handshake
             store.register("verifying", mute_url)
             store.migrate("preflight", "acp")
-            store.migrate("switching", "http")
-            for phase in ("preflight", "switching", "verifying"):
+            store.migrate("draining", "http")
+            for phase in ("preflight", "draining", "verifying"):
                 eventually(lambda: store.migrations(phase)[-1]["phase"], lambda now: now == phase)  # noqa: B023 - read at once
             process.kill()
         fleet.order("http-first", freeze=False)

@@ -13,6 +13,7 @@ from app.demo.fleet import FLEET
 from app.errors import Conflict
 from app.gateway import migrator
 from tests.support.demo import DemoFleet, serving
+from tests.support.store import QUICK_PLAN
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def test_a_failing_preflight_keeps_the_old(fleet: DemoFleet, store: Store, call:
     fleet.order("http-first", refuse="version")
     store.migrate("http-first", "acp")
     migration = store.migrated("http-first")
-    assert (migration["success"], migration["rollback"]) == (False, True)
+    assert (migration["phase"], migration["success"], migration["rollback"]) == ("failed", False, False)
     assert migration["error_message"] == "the agent speaks protocol version 2; 1 is needed"
     after = store.connected("http-first", "http")
     assert (after["id"], after["created_at"]) == (before["id"], before["created_at"])
@@ -107,11 +108,11 @@ def test_a_failing_verification_goes_back(
     prompt = caller.begin_prompt(session, "slowly")
     eventually(lambda: fleet.state("streamer")["prompts"])
     store.migrate("streamer", "acp")
-    eventually(lambda: store.migrations("streamer")[0]["phase"], lambda phase: phase == "switching")
+    eventually(lambda: store.migrations("streamer")[0]["phase"], lambda phase: phase == "draining")
     fleet.order("streamer", freeze=True)
     assert caller.answer(prompt)["result"]["stopReason"] == "end_turn"
     migration = store.migrated("streamer")
-    assert (migration["success"], migration["rollback"]) == (False, True)
+    assert (migration["phase"], migration["success"], migration["rollback"]) == ("rolled_back", False, True)
     assert migration["error_message"].startswith("verification failed: _console/ping was not answered")
     fleet.order("streamer", freeze=False)
     store.connected("streamer", "http")
@@ -136,7 +137,7 @@ def test_requests_in_flight_drain_and_new_ones_wait(fleet: DemoFleet, store: Sto
     prompt = caller.begin_prompt(caller.new_session(), "slowly")
     eventually(lambda: fleet.state("streamer")["prompts"])
     store.migrate("streamer", "acp")
-    eventually(lambda: store.migrations("streamer")[0]["phase"], lambda phase: phase == "switching")
+    eventually(lambda: store.migrations("streamer")[0]["phase"], lambda phase: phase == "draining")
     waiting = other.begin("session/new", cwd="/", mcpServers=[])
     assert caller.answer(prompt)["result"]["content"]  # of the old protocol
     assert other.answer(waiting)["result"]["sessionId"]
@@ -153,23 +154,20 @@ def test_a_permission_is_granted_while_draining(fleet: DemoFleet, store: Store, 
     prompt = caller.begin_prompt(caller.new_session(), "hello")
     asked = caller.hear_of("session/request_permission")
     store.migrate("plain", "http")
-    eventually(lambda: store.migrations("plain")[-1]["phase"], lambda phase: phase == "switching")
+    eventually(lambda: store.migrations("plain")[-1]["phase"], lambda phase: phase == "draining")
     caller.send(id=asked["id"], result={"outcome": {"outcome": "selected", "optionId": "allow"}})
     assert caller.answer(prompt)["result"]["stopReason"] == "end_turn"
     assert caller.text() == "echo: hello"
     assert store.migrated("plain")["success"]
 
 
-def test_a_prompt_that_does_not_end_is_interrupted(
-    fleet: DemoFleet, store: Store, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(migrator, "DRAIN_SECONDS", 0.2)
+def test_a_prompt_that_does_not_end_is_interrupted(fleet: DemoFleet, store: Store, call: Call) -> None:
     store.register("plain", fleet.endpoint("plain"))
     caller = call("plain")
     caller.permission = None
     prompt = caller.begin_prompt(caller.new_session(), "hello")
     caller.hear_of("session/request_permission")
-    store.migrate("plain", "http")
+    store.migrate("plain", "http", replace(QUICK_PLAN, drain_seconds=1))
     assert caller.answer(prompt)["error"]["message"] == "protocol migration to http"
     assert store.migrated("plain")["success"]
     assert caller.new_session()

@@ -13,7 +13,7 @@ from app.protocol.states import MigrationPhase, Protocol
 from app.queries import connection_actions as actions
 from app.queries import containers
 from app.queries import protocol_migrations as queries
-from app.services import connection_actions, connections, protocol_migrations, tokens
+from app.services import connection_actions, connections, migration_phases, tokens
 from tests.support.commands import ADD, PASSWORD, as_json, assert_told, run
 
 if TYPE_CHECKING:
@@ -122,11 +122,11 @@ def complete(session: Session) -> None:
     container = containers.get(session, "web-1")
     (migration,) = queries.of_container(session, container.id)
     for phase in (MigrationPhase.PREFLIGHT, MigrationPhase.SWITCHING):
-        protocol_migrations.advance(session, migration, phase)
+        migration_phases.advance(session, migration, phase)
     connection = connections.open_row(session, container.id, Protocol.ACP, "1.0.0")
-    protocol_migrations.switch(session, container, Protocol.ACP, connection)
+    migration_phases.switch(session, container, Protocol.ACP, connection)
     for phase in (MigrationPhase.VERIFYING, MigrationPhase.COMPLETED):
-        protocol_migrations.advance(session, migration, phase)
+        migration_phases.advance(session, migration, phase)
     session.commit()
 
 

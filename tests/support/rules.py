@@ -124,6 +124,18 @@ BROKEN = [
     ),
     ("UPDATE protocol_migration SET attempt_count = 0", "ck_protocol_migration_attempt_count_positive"),
     ("UPDATE protocol_migration SET phase = 'dreaming'", "ck_protocol_migration_phase_valid"),
+    ("UPDATE protocol_migration SET strategy = 'soon'", "ck_protocol_migration_strategy_valid"),
+    ("UPDATE protocol_migration SET drain_seconds = -1", "ck_protocol_migration_drain_seconds_valid"),
+    ("UPDATE protocol_migration SET strategy = 'scheduled'", "ck_protocol_migration_scheduled_has_time"),
+    ("UPDATE protocol_migration SET scheduled_at = now()", "ck_protocol_migration_scheduled_has_time"),
+    (
+        "UPDATE protocol_migration SET switch_asked_at = now()",
+        "ck_protocol_migration_switch_asked_by_somebody",
+    ),
+    (
+        "UPDATE protocol_migration SET cancel_asked_at = now()",
+        "ck_protocol_migration_cancel_asked_by_somebody",
+    ),
     (
         "UPDATE protocol_migration SET phase = 'verifying' WHERE id = id(23)",
         "protocol_migration_phase_move",

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.protocol.states import Protocol
+from app.protocol.strategies import PINGS_ONLY, Plan
 from app.queries import containers as stored
 from app.queries import protocol_migrations as migrations
 from app.services import (
@@ -37,6 +38,9 @@ TESTER = Actor("tester")
 BOTH = (Protocol.HTTP, Protocol.ACP)
 QUICK = {"reconnect_delay": 10, "max_reconnect_delay": 50}
 """Milliseconds: a container whose attempts do not slow the tests."""
+
+QUICK_PLAN = Plan(verification=PINGS_ONLY)
+"""Graceful, and not watched for a while afterwards."""
 
 Row = dict[str, Any]
 
@@ -103,14 +107,30 @@ class Store:
         with self.container(name) as (_, container):
             container.session.fallback_enabled = False
 
-    def migrate(self, name: str, to: str) -> uuid.UUID:
+    def migrate(self, name: str, to: str, plan: Plan = QUICK_PLAN) -> uuid.UUID:
         with self.container(name) as (session, container):
-            return protocol_migrations.request(session, container, to, reason="to see", actor=TESTER).id
+            migration = protocol_migrations.request(
+                session, container, to, reason="to see", actor=TESTER, plan=plan
+            )
+            return migration.id
+
+    def switch_now(self, migration_id: uuid.UUID) -> None:
+        with Session(self._engine) as session, session.begin():
+            migration = migrations.get(session, migration_id)
+            protocol_migrations.switch_now(session, migration, reason="it is time", actor=TESTER)
+
+    def cancel(self, migration_id: uuid.UUID) -> None:
+        with Session(self._engine) as session, session.begin():
+            migration = migrations.get(session, migration_id)
+            protocol_migrations.cancel(session, migration, reason="not today", actor=TESTER)
 
     def roll_back(self, migration_id: uuid.UUID) -> uuid.UUID:
         with Session(self._engine) as session, session.begin():
             migration = migrations.get(session, migration_id)
-            return protocol_migrations.roll_back(session, migration, reason="as it was", actor=TESTER).id
+            back = protocol_migrations.roll_back(
+                session, migration, reason="as it was", actor=TESTER, plan=QUICK_PLAN
+            )
+            return back.id
 
     def ask(self, name: str, kind: str, reason: str = "it hangs") -> uuid.UUID:
         """Ask for a reconnect, disconnect or probe, as an operator does."""

@@ -17,7 +17,7 @@ from app.extensions import db
 from app.models import AcpMessage, new_id
 from app.protocol.handshake import Negotiated
 from app.protocol.states import Cause, MigrationPhase, Protocol
-from app.services import connections, containers, protocol_migrations, users
+from app.services import connections, containers, migration_phases, protocol_migrations, users
 from app.services.actor import Actor
 from app.services.containers import ContainerValues
 from app.services.users import RoleName
@@ -104,10 +104,10 @@ class World:
             self.session, container, "acp", reason="try it", actor=TEST, cause=Cause.OPERATOR
         )
         for phase in (MigrationPhase.PREFLIGHT, MigrationPhase.SWITCHING):
-            protocol_migrations.advance(self.session, migration, phase)
-        protocol_migrations.switch(self.session, container, "acp", connection)
+            migration_phases.advance(self.session, migration, phase)
+        migration_phases.switch(self.session, container, "acp", connection)
         for phase in (MigrationPhase.VERIFYING, MigrationPhase.COMPLETED):
-            protocol_migrations.advance(self.session, migration, phase)
+            migration_phases.advance(self.session, migration, phase)
         self.session.commit()
         return str(migration.id)
 

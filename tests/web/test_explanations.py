@@ -10,7 +10,7 @@ import pytest
 from app.models import AcpConnectionTransition
 from app.protocol.explanations import TABLE
 from app.protocol.states import ActionKind, Cause, ConnectionStatus, MigrationPhase
-from app.services import connection_actions, connections, protocol_migrations
+from app.services import connection_actions, connections, migration_phases, protocol_migrations
 from app.services.actor import Actor
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_a_failed_migration_and_a_failed_action_are_explained(sign_in: SignIn, w
     migration = protocol_migrations.request(
         world.session, container, "acp", reason="try", actor=Actor("t"), cause=Cause.OPERATOR
     )
-    protocol_migrations.advance(world.session, migration, MigrationPhase.FAILED, REFUSED)
+    migration_phases.advance(world.session, migration, MigrationPhase.FAILED, REFUSED)
     action = connection_actions.request(
         world.session, container, ActionKind.PROBE, reason="slow?", actor=Actor("t")
     )

@@ -109,6 +109,13 @@ MIGRATION: Final = (
         "nothing",
     ),
     Explanation(
+        "cancelled",
+        Family.MIGRATION,
+        "cancelled by {who}: {detail}",
+        "somebody ended the protocol migration before anything was switched",
+        "nothing: the container is on its old protocol; ask them, and start it again when it is time",
+    ),
+    Explanation(
         "fallback",
         Family.MIGRATION,
         "fallback: {why}",

@@ -35,7 +35,11 @@ ELSEWHERE = (
     *("app/gateway/announcer.py", "app/gateway/batch.py"),  # SQL
     "app/gateway/database.py",  # ends a start; explained by its classes
     *("app/protocol/assignments.py", "app/protocol/redaction.py"),  # patterns
-    *("app/protocol/endpoints.py", "app/protocol/states.py"),  # of forms, each beside its field
+    *(
+        "app/protocol/endpoints.py",
+        "app/protocol/states.py",
+        "app/protocol/strategies.py",
+    ),  # of forms, each beside its field
 )
 NOT_FAILURES = re.compile(
     r"the agent answered in|the connection was ended|it was not connected|connected over|dialling over"
