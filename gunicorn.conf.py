@@ -6,6 +6,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+from app.web import schema_advice
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -14,7 +16,7 @@ control_socket_disable = True  # it would write into the home folder of whoever 
 
 
 def post_worker_init(worker: Any) -> None:
-    """Close every live socket with 1001 before the worker waits for its threads."""
+    """Have every live socket closed with 1001 before the worker waits for its threads."""
     stop = signal.getsignal(signal.SIGTERM)
 
     def close_and_stop(number: int, frame: FrameType | None) -> None:
@@ -23,3 +25,4 @@ def post_worker_init(worker: Any) -> None:
         stop(number, frame)
 
     signal.signal(signal.SIGTERM, close_and_stop)
+    threading.Thread(target=schema_advice.models, name="schema-models").start()  # nobody waits for them later

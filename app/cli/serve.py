@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 import flask_migrate
@@ -70,26 +70,34 @@ def serve(*, demo: bool) -> None:
         children.stop()
 
 
+class Part(NamedTuple):
+    """A child process: its name, its command, and the URL that answers once it is ready."""
+
+    name: str
+    command: list[str]
+    url: str
+
+
 def _start(children: Children, settings: Settings, stopping: threading.Event, *, demo: bool) -> None:
-    """Start the parts one after the other, each when the one before it is ready."""
+    """Start the parts and return when they are ready: the demo before the gateway, which dials it at once."""
     flask = [sys.executable, "-m", "flask", "--app", "wsgi"]
-    parts = [
-        (
-            "gateway",
-            [*flask, "gateway", "run"],
-            f"http://{settings.gateway_bind.reached_from_here()}/healthz",
-        ),
-        ("web", web_command(settings), f"http://{settings.bind.reached_from_here()}/healthz"),
-    ]
-    if demo:  # first, so that the gateway finds it where it was at the last run
-        health = f"http://{settings.demo_bind.reached_from_here()}/plain/health"
-        parts.insert(0, ("demo", [*flask, "demo", "run"], health))
-    for name, command, url in parts:
-        if stopping.is_set():
-            return
-        click.echo(f"Starting the {name} …")
-        children.start(name, command)
-        children.wait_until(name, partial(_answers, url), stopping)
+    base, relay, fleet = (
+        f"http://{bind.reached_from_here()}"
+        for bind in (settings.bind, settings.gateway_bind, settings.demo_bind)
+    )
+    product = (
+        Part("gateway", [*flask, "gateway", "run"], f"{relay}/healthz"),
+        Part("web", web_command(settings), f"{base}/healthz"),
+    )
+    demos = (Part("demo", [*flask, "demo", "run"], f"{fleet}/plain/health"),) if demo else ()
+    for parts in (demos, product):
+        for part in parts:
+            if stopping.is_set():
+                return
+            click.echo(f"Starting the {part.name} …")
+            children.start(part.name, part.command)
+        for part in parts:
+            children.wait_until(part.name, partial(_answers, part.url), stopping)
 
 
 def web_command(settings: Settings) -> list[str]:

@@ -12,6 +12,7 @@ import logging
 import os
 import time
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
@@ -144,7 +145,8 @@ class WebSocket(asyncio.Protocol):
             if data:
                 self.transport.write(data)
             elif self.transport.can_write_eof():
-                self.transport.write_eof()
+                with suppress(OSError):  # the other side has gone already, as `connection_lost` will say
+                    self.transport.write_eof()
             else:  # TLS cannot be closed by halves
                 self.transport.close()
         if self._cut is None and self.protocol.close_expected():

@@ -6,10 +6,11 @@ What is checked is the record, in which redaction may have put a marker in a val
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from acp import schema
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from app.protocol.rpc import RpcKind
 
@@ -17,31 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from app.models import AcpMessage
+    from app.web.schema_models import Model
 
-Model = type[BaseModel]
-MODELS: Final[Mapping[str, tuple[Model, Model | None]]] = {
-    "initialize": (schema.InitializeRequest, schema.InitializeResponse),
-    "authenticate": (schema.AuthenticateRequest, schema.AuthenticateResponse),
-    "session/new": (schema.NewSessionRequest, schema.NewSessionResponse),
-    "session/load": (schema.LoadSessionRequest, schema.LoadSessionResponse),
-    "session/list": (schema.ListSessionsRequest, schema.ListSessionsResponse),
-    "session/resume": (schema.ResumeSessionRequest, schema.ResumeSessionResponse),
-    "session/fork": (schema.ForkSessionRequest, schema.ForkSessionResponse),
-    "session/close": (schema.CloseSessionRequest, schema.CloseSessionResponse),
-    "session/set_mode": (schema.SetSessionModeRequest, schema.SetSessionModeResponse),
-    "session/prompt": (schema.PromptRequest, schema.PromptResponse),
-    "session/cancel": (schema.CancelNotification, None),
-    "session/update": (schema.SessionNotification, None),
-    "session/request_permission": (schema.RequestPermissionRequest, schema.RequestPermissionResponse),
-    "fs/read_text_file": (schema.ReadTextFileRequest, schema.ReadTextFileResponse),
-    "fs/write_text_file": (schema.WriteTextFileRequest, schema.WriteTextFileResponse),
-    "terminal/create": (schema.CreateTerminalRequest, schema.CreateTerminalResponse),
-    "terminal/output": (schema.TerminalOutputRequest, schema.TerminalOutputResponse),
-    "terminal/release": (schema.ReleaseTerminalRequest, schema.ReleaseTerminalResponse),
-    "terminal/wait_for_exit": (schema.WaitForTerminalExitRequest, schema.WaitForTerminalExitResponse),
-    "terminal/kill": (schema.KillTerminalRequest, schema.KillTerminalResponse),
-}
-"""What a method's params and its result are."""
 MOST: Final = 10
 
 
@@ -60,11 +38,21 @@ class Advice(NamedTuple):
     more: int = 0
 
 
+@cache
+def models() -> Mapping[str, tuple[Model, Model | None]]:
+    """Return the schema's models by method.
+
+    They are loaded when first asked for: that takes most of a second, and no command has to wait for it.
+    """
+    found: Mapping[str, tuple[Model, Model | None]] = import_module("app.web.schema_models").MODELS
+    return found
+
+
 def advise(message: AcpMessage, counterpart: AcpMessage | None) -> Advice | None:
     """Check a record against the schema of its method, or of the method it answers; None without one."""
     answers = message.rpc_kind == RpcKind.RESPONSE
     asked = counterpart.method if answers and counterpart is not None else message.method
-    request, response = MODELS.get(asked or "", (None, None))
+    request, response = models().get(asked or "", (None, None))
     model, member = (response, "result") if answers else (request, "params")
     if model is None or not isinstance(message.payload, dict) or member not in message.payload:
         return None

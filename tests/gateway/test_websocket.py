@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from websockets.asyncio.server import serve
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
+from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from app.config_values import Bind
@@ -202,6 +204,26 @@ class _Wire(asyncio.Transport):
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
     def abort(self) -> None: ...
+
+
+class _Gone(_Wire):
+    """The other side has reset the connection, and only the kernel knows so far."""
+
+    def write_eof(self) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+
+def test_who_has_gone_before_the_goodbye_is_no_failure() -> None:
+    async def scenario() -> WebSocket:
+        protocol = ServerProtocol()
+        socket = WebSocket(protocol)
+        socket.connection_made(_Gone())
+        socket.data_received(b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        socket.respond(protocol.reject(200, "well"))
+        return socket
+
+    socket = asyncio.run(scenario())
+    assert b"200 OK" in cast("_Gone", socket.transport).written
 
 
 def _ours(pieces: list[bytes]) -> tuple[list[str], Any, bytes]:
