@@ -93,6 +93,10 @@ class Link:
         self._channel.mux.online(self.protocol, self.negotiated)
         self._channel.link, self._channel.book = self, self.book
 
+    def detach(self) -> None:
+        """Stay open for the way back; what the container still says here is recorded, and no caller's."""
+        self._mux = new_multiplexer()
+
     def settle(self, session: Session, row: AcpConnection, reason: str) -> None:
         """Store what the handshake settled, redacted; the row is `connected` then."""
         if self._stored is None:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 
 from app.models import AcpConnection, Container, ProtocolMigration
 from app.protocol.endings import Ending
-from app.protocol.states import ActionKind, ContainerStatus, MigrationPhase, Protocol
+from app.protocol.states import BEFORE_THE_SWITCH, ActionKind, ContainerStatus, MigrationPhase, Protocol
 from app.queries import configuration_trials, connection_actions, containers, protocol_migrations
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
+    import datetime as dt
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
     from app.models import ConfigurationTrial, ConnectionAction
     from app.protocol.strategies import Plan
+
+
+LONGEST_SLEEP: Final = 30.0
+"""Seconds after which the database's clock is asked again: it may have been set meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +39,19 @@ class OpenMigration:
     from_protocol: Protocol
     to_protocol: Protocol
     plan: Plan
+    measured: dict[str, Any] | None
+    switch_asked_by: str | None
+    cancelled: bool
+    """Whether somebody has asked to cancel it; in time, or the service had refused."""
+    wakes_in: float | None
+    """Seconds until it goes on by the database's clock, None while it waits for a person; 0 is now."""
     interruptible: bool
     """Whether it stands in nobody's way: it waits, or is a first dial that has switched nothing yet."""
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to do for it now."""
+        return self.wakes_in == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +115,30 @@ class Snapshot:
         return [each for each in self.actions if each.open]
 
     @property
+    def under_way(self) -> OpenMigration | None:
+        """The protocol migration that is to be carried out now; one that waits changes nothing yet."""
+        return self.migration if self.migration is not None and self.migration.due else None
+
+    @property
+    def wakes_in(self) -> float | None:
+        """In how many seconds the rows are to be read anew, although nobody rings."""
+        if self.migration is None or not self.migration.wakes_in:
+            return None
+        return min(self.migration.wakes_in, LONGEST_SLEEP)
+
+    @property
+    def hold(self) -> str | None:
+        """Who holds it disconnected and why, None if nobody does."""
+        return next((each.words for each in self.actions if each.holds), None)
+
+    @property
     def withheld(self) -> str | None:
         """Why it must not be connected now, None if it may."""
         if not self.running:
             return Ending.STOPPED.told()
         if self.migration is not None and not self.migration.interruptible:
             return None  # it ends on one protocol or the other before anything else
-        return next((each.words for each in self.actions if each.holds), None)
+        return self.hold
 
     @property
     def wants_first_dial(self) -> bool:
@@ -115,13 +149,13 @@ class Snapshot:
     @property
     def settled(self) -> bool:
         """Whether it is to stay on its protocol."""
-        return self.migration is None and not self.wants_first_dial
+        return self.under_way is None and not self.wants_first_dial
 
     @property
     def goal(self) -> tuple[Dialling, Protocol]:
         """What the next dial is for."""
-        if self.migration is not None:
-            return self.dialling, self.migration.to_protocol
+        if self.under_way is not None:
+            return self.dialling, self.under_way.to_protocol
         return self.dialling, Protocol.ACP if self.wants_first_dial else self.protocol
 
     @property
@@ -135,7 +169,8 @@ def load(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Snaps
     found = {each.id: each for each in containers.of_ids(session, container_ids)}
     known = _known(session, container_ids)
     under_way = protocol_migrations.open_of_many(session, container_ids)
-    migrations = {each.container_id: each for each in under_way}
+    clock = _Clock(session)
+    migrations = {each.container_id: _open_migration(each, found, clock) for each in under_way}
     actions = defaultdict(list)
     for action in connection_actions.pending_of_many(session, container_ids):
         actions[action.container_id].append(_pending(action))
@@ -151,7 +186,7 @@ def load(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Snaps
 
 def _snapshot(
     container: Container,
-    migration: ProtocolMigration | None,
+    migration: OpenMigration | None,
     actions: Sequence[PendingAction],
     trial: PendingTrial | None,
     *,
@@ -174,7 +209,7 @@ def _snapshot(
             encryption_level=values.encryption_level,
         ),
         configuration=values,
-        migration=None if migration is None else _open_migration(migration),
+        migration=migration,
         actions=actions,
         trial=trial,
     )
@@ -203,12 +238,41 @@ def _known(session: Session, container_ids: Sequence[uuid.UUID]) -> set[uuid.UUI
     return set(session.scalars(select(Container.id).where(Container.id.in_(container_ids), known)))
 
 
-def _open_migration(migration: ProtocolMigration) -> OpenMigration:
+class _Clock:
+    """The database's, read once, and only if somebody wants to know."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @cached_property
+    def now(self) -> dt.datetime:
+        moment: dt.datetime = self._session.scalars(select(func.clock_timestamp())).one()
+        return moment
+
+
+def _open_migration(
+    migration: ProtocolMigration, found: Mapping[uuid.UUID, Container], clock: _Clock
+) -> OpenMigration:
+    wakes_in = _wakes_in(migration, found.get(migration.container_id), clock)
     return OpenMigration(
         id=migration.id,
         phase=MigrationPhase(migration.phase),
         from_protocol=Protocol(migration.from_protocol),
         to_protocol=Protocol(migration.to_protocol),
         plan=migration.plan,
-        interruptible=migration.interruptible,
+        measured=migration.measured,
+        switch_asked_by=migration.switch_asked_by,
+        cancelled=migration.cancel_asked_at is not None and migration.phase in BEFORE_THE_SWITCH,
+        wakes_in=wakes_in,
+        interruptible=wakes_in != 0 or (migration.interruptible and not migration.waiting),
     )
+
+
+def _wakes_in(migration: ProtocolMigration, container: Container | None, clock: _Clock) -> float | None:
+    """Say when it goes on; what could only wait on a protocol that is not supported any more does so now."""
+    stays = container is not None and container.supports(migration.from_protocol)
+    if not migration.waiting or not stays:
+        return 0
+    if migration.phase == MigrationPhase.PREPARED or migration.scheduled_at is None:
+        return None
+    return max(0.0, (migration.scheduled_at - clock.now).total_seconds())

@@ -17,13 +17,14 @@ from app.errors import Conflict, DialError, LeaseLost
 from app.gateway.actions import Actions
 from app.gateway.adoption import adopt
 from app.gateway.connector import Connector
-from app.gateway.migrator import Migrator
+from app.gateway.migrator.run import Migrator
 from app.gateway.trials import Trials
 from app.protocol.endings import Ending
 from app.protocol.states import Cause, Protocol
 from app.protocol.strategies import PINGS_ONLY, Plan
 from app.queries import containers
-from app.services import protocol_migrations
+from app.queries import protocol_migrations as migrations
+from app.services import migration_phases, protocol_migrations
 from app.services.actor import GATEWAY
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Supervisor:
         self._actions = Actions(self._connector)
         self._trials = Trials(self._connector)
         self._doorbell = asyncio.Event()
+        self._migrator = Migrator(self._connector, self._doorbell)
         self._migrating = False
+        self._wakes_in: float | None = None
         self._turns = context.turns
         self._turn: Turn | None = None
         self.rested = False
@@ -84,6 +87,7 @@ class Supervisor:
             self.ended = True
             self._leave_line()
             await self._trials.stop()
+            await self._migrator.stop(self._parting)
             await self._connector.let_go(self._parting)
 
     async def stop(self, task: asyncio.Task[None], reason: str) -> None:
@@ -102,12 +106,16 @@ class Supervisor:
         if now is None:
             self.channel.dismiss(Ending.REMOVED.told())
             return False
-        self._migrating = now.migration is not None
+        self._migrating = now.under_way is not None
+        self._wakes_in = now.wakes_in
         self._connector.configure(now.configuration)
         self._attempts.aim(now.goal, now.configuration)
         self._trials.begin(now)
+        await self._migrator.tidy(now)
         link = self.channel.link
-        if await self._actions.carry_out(now):
+        if now.migration is not None and now.migration.cancelled:
+            await self._migrator.cancel(now)
+        elif await self._actions.carry_out(now):
             pass  # the rows say what is next
         elif now.withheld is not None:
             self._leave_line()
@@ -152,8 +160,8 @@ class Supervisor:
             self._turn.wanted, self._turn = False, None
 
     async def _bring_up(self, now: Snapshot) -> None:
-        if now.migration is not None:
-            await Migrator(self._connector, now).run()
+        if now.under_way is not None:
+            await self._migrator.carry_out(now)
             if self.channel.link is None:
                 await self._actions.failed(now, "its protocol migration did not bring it up; see there")
         elif now.wants_first_dial:
@@ -164,7 +172,8 @@ class Supervisor:
 
     async def _rest(self, seconds: float | None = None) -> None:
         self.rested = True
-        await self._connector.changed(self._doorbell, seconds)
+        moments = [each for each in (seconds, self._wakes_in) if each is not None]
+        await self._connector.changed(self._doorbell, min(moments, default=None))
 
     async def _dial(self, now: Snapshot) -> None:
         try:
@@ -194,6 +203,9 @@ class Supervisor:
 
         def request(session: Session) -> None:
             container = containers.get(session, self.lease.container_id)
+            waiting = migrations.open_of(session, container.id)
+            if waiting is not None and not migration_phases.give_way(session, waiting, reason):
+                return  # an operator's goes on by now
             protocol_migrations.request(
                 session, container, to, reason=reason, actor=GATEWAY, cause=cause, plan=BRING_UP
             )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import AcpConnection, Container
+    from app.protocol.verification import Measured
 
 FINAL: Final = {
     MigrationPhase.COMPLETED: True,
@@ -39,8 +40,7 @@ def proceed(
         IllegalMove: the migration is not in a phase from which this one can be entered.
     """
     session.refresh(migration, with_for_update=True)
-    cancelled = migration.cancel_asked_at is not None and migration.phase in BEFORE_THE_SWITCH
-    if cancelled and target is not MigrationPhase.FAILED:
+    if migration.cancel_asked_at is not None and migration.phase in BEFORE_THE_SWITCH:
         target, detail = MigrationPhase.FAILED, migration.cancel_words
     advance(session, migration, target, detail)
     return target
@@ -77,6 +77,20 @@ def retry(session: Session, migration: ProtocolMigration, detail: str) -> None:
     session.add(ProtocolMigrationStep(migration_id=migration.id, phase=migration.phase, detail=detail))
     session.flush()
     doorbell.tell(session, migration.container_id)
+
+
+def measured(session: Session, migration: ProtocolMigration, when: str, found: Measured) -> None:
+    """Keep what was measured, `before` the switch or `after` it."""
+    migration.measured = (migration.measured or {}) | {when: found.as_dict()}
+    session.flush()
+
+
+def give_way(session: Session, migration: ProtocolMigration, detail: str) -> bool:
+    """End one that waits for its time or for a person, because its container has to be moved at once."""
+    session.refresh(migration, with_for_update=True)
+    if migration.waiting:
+        advance(session, migration, MigrationPhase.FAILED, detail)
+    return not migration.open
 
 
 def switch(session: Session, container: Container, protocol: str, connection: AcpConnection | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from app.demo.fleet import FLEET
 from app.errors import Conflict
-from app.gateway import migrator
+from app.gateway.migrator import measuring
 from tests.support.demo import DemoFleet, serving
 from tests.support.store import QUICK_PLAN
 from tests.support.waiting import eventually
@@ -101,7 +101,7 @@ def test_a_failing_verification_goes_back(
     fleet: DemoFleet, store: Store, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The agent freezes between its handshake and the switch, which waits for an open prompt."""
-    monkeypatch.setattr(migrator, "VERIFY_SECONDS", 0.3)
+    monkeypatch.setattr(measuring, "PING_SECONDS", 0.3)
     _on_http(fleet, store, "streamer")
     caller = call("streamer")
     session = caller.new_session()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CALLS: Final = frozenset({"Finding", "Verdict", "Ended", "Failed", "Parting", "CallerError"}) | {
     *("offline", "close", "establish", "dismiss", "failed", "reject"),
-    *("_advance", "_answer", "_invalid", "_later", "_request"),
+    *("_advance", "_answer", "advance", "judge", "_invalid", "_later", "_request"),
 }
 """Functions whose texts are told to callers or stored."""
 NAMES: Final = frozenset({"reason", "error_message", "outcome", "why", "problem", "told"})
