@@ -175,7 +175,7 @@ async def from_frames(prepared: Stage, texts: Sequence[str]) -> float:
     )
     lease = Lease(*next(iter(held.items())))
     ledger_row = await database.run(lambda session: _connection(session, lease.container_id))
-    channel = Channel(lease, recorder, Metrics(), tenure)
+    channel = Channel(lease, recorder, Metrics(), tenure, lambda _: None)
     book = Book(lease, ledger_row)
     working = asyncio.create_task(recorder.run())
 
@@ -213,7 +213,7 @@ def _stale(lease: Lease) -> None:
 def making_rows(texts: Sequence[str]) -> float:
     """Return how many frames a second are parsed, classified, redacted and made rows, without a database."""
     lease = Lease(new_id(), 1)
-    channel = Channel(lease, cast("Recorder", Sink()), Metrics(), Tenure(60))
+    channel = Channel(lease, cast("Recorder", Sink()), Metrics(), Tenure(60), lambda _: None)
     channel.book = Book(lease, new_id())
 
     def measure() -> float:

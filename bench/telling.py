@@ -61,7 +61,7 @@ async def _tell(
 
     recorder = Recorder(database, gateway.id, Metrics(), tenure, ROOMY, committed=committed, stale=_stale)
     lease = Lease(container_id, held[container_id])
-    channel = Channel(lease, recorder, Metrics(), tenure)
+    channel = Channel(lease, recorder, Metrics(), tenure, lambda _: None)
     working = [asyncio.create_task(each.run()) for each in (recorder, announcer)]
     try:
         await _pace(channel, Book(lease, connection_id), pace)

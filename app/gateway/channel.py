@@ -21,7 +21,7 @@ from app.protocol.states import Direction, MessageType
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from app.gateway.batch import Lease
     from app.gateway.link import Link
@@ -50,7 +50,15 @@ class Channel:
     request meets a half-done switch. `idle` is set while no request of a caller or of the agent is open.
     """
 
-    def __init__(self, lease: Lease, recorder: Recorder, metrics: Metrics, tenure: Tenure) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        recorder: Recorder,
+        metrics: Metrics,
+        tenure: Tenure,
+        present: Callable[[Channel], None],
+    ) -> None:
+        """`present` is told whenever `audience` may have changed."""
         self.lease = lease
         self.mux = new_multiplexer()
         self.link: Link | None = None
@@ -65,6 +73,14 @@ class Channel:
         self._recorder = recorder
         self._metrics = metrics
         self._tenure = tenure
+        self._present = present
+        self._given = 0
+        present(self)
+
+    @property
+    def audience(self) -> tuple[int, int]:
+        """How many callers are here, and how many sessions are theirs."""
+        return len(self._callers), len(self.mux.sessions)
 
     @property
     def beat_seconds(self) -> float:
@@ -80,11 +96,13 @@ class Channel:
         """Let a caller in."""
         self._callers[key] = caller
         self.mux.join(key, label)
+        self._present(self)
 
     def leave(self, key: str) -> None:
         """Let a caller go; what it still owed the agent is answered in its place."""
         del self._callers[key]
         self.record(self.mux.leave(key))
+        self._present(self)
 
     def dismiss(self, reason: str) -> None:
         """Send every caller away."""
@@ -189,6 +207,9 @@ class Channel:
             self.idle.clear()
         else:
             self.idle.set()
+        if self._given != self.mux.given:
+            self._given = self.mux.given
+            self._present(self)
 
     def deliver(self, delivery: Delivery) -> None:
         """Hand a committed text to a caller, if that is still there."""

@@ -37,7 +37,9 @@ class Connector:
         self.container_id: uuid.UUID = lease.container_id
         self.gateway_id: uuid.UUID = context.gateway_id
         self.settings = context.settings
-        self.channel = Channel(lease, context.recorder, context.metrics, context.tenure)
+        self.channel = Channel(
+            lease, context.recorder, context.metrics, context.tenure, context.presence.note
+        )
         self.ledger = Ledger(context, lease)
         self.attempts = Attempts(context.random)
         self._dialer = Dialer(context.settings, self.ledger, self.channel)

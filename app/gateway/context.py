@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.config import Settings
     from app.gateway.database import Database
     from app.gateway.metrics import Metrics
+    from app.gateway.presence import Presence
     from app.gateway.recorder import Recorder
     from app.gateway.snapshot import Snapshot
     from app.gateway.tenure import Tenure
@@ -30,6 +31,7 @@ class Context:
     database: Database
     recorder: Recorder
     vitals: Vitals
+    presence: Presence
     metrics: Metrics
     gateway_id: uuid.UUID
     tenure: Tenure

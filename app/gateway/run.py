@@ -18,6 +18,7 @@ from app.gateway.database import Database
 from app.gateway.holder import Holder
 from app.gateway.listener import listen
 from app.gateway.metrics import Metrics
+from app.gateway.presence import Presence
 from app.gateway.pulse import Pulse
 from app.gateway.recorder import Limits, Recorder
 from app.gateway.rollups import Rollups
@@ -72,6 +73,7 @@ class Gateway:
             database,
             recorder,
             vitals,
+            Presence(database, gateway_id),
             metrics,
             gateway_id,
             tenure,
@@ -99,6 +101,7 @@ class Gateway:
                 workers.create_task(self.context.recorder.run()),
                 workers.create_task(self._announcer.run()),
                 workers.create_task(self.context.vitals.run()),
+                workers.create_task(self.context.presence.run()),
                 workers.create_task(self._pulse.measure()),
                 workers.create_task(SearchIndex(self._database, self.context.recorder).run()),
                 workers.create_task(Rollups(self._database, self.context.recorder).run()),

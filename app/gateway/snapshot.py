@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import exists, func, or_, select
 
 from app.models import AcpConnection, Container, ProtocolMigration
 from app.protocol.endings import Ending
 from app.protocol.states import BEFORE_THE_SWITCH, ActionKind, ContainerStatus, MigrationPhase, Protocol
-from app.queries import configuration_trials, connection_actions, containers, protocol_migrations
+from app.queries import (
+    configuration_trials,
+    connection_actions,
+    containers,
+    preflights,
+    protocol_migrations,
+)
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from app.models import ConfigurationTrial, ConnectionAction
+    from app.models import ConfigurationTrial, ConnectionAction, Preflight
     from app.protocol.strategies import Plan
 
 
@@ -81,6 +87,14 @@ class PendingTrial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingPreflight:
+    """A dry run that somebody wants."""
+
+    id: uuid.UUID
+    to_protocol: Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialling:
     """What is settled when a connection is opened; a change of it needs another one."""
 
@@ -108,6 +122,7 @@ class Snapshot:
     migration: OpenMigration | None
     actions: Sequence[PendingAction]
     trial: PendingTrial | None
+    preflight: PendingPreflight | None
 
     @property
     def open_actions(self) -> Sequence[PendingAction]:
@@ -176,8 +191,16 @@ def load(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Snaps
         actions[action.container_id].append(_pending(action))
     open_trials = configuration_trials.open_of_many(session, container_ids)
     trials = {each.container_id: _trial(each) for each in open_trials}
+    dry_runs = preflights.open_of_many(session, container_ids)
+    looks = {each.container_id: _preflight(each) for each in dry_runs}
     return [
-        _snapshot(found[each], migrations.get(each), actions[each], trials.get(each), new=each not in known)
+        _snapshot(
+            found[each],
+            migrations.get(each),
+            actions[each],
+            _Beside(trials.get(each), looks.get(each)),
+            new=each not in known,
+        )
         if each in found
         else None
         for each in container_ids
@@ -188,7 +211,7 @@ def _snapshot(
     container: Container,
     migration: OpenMigration | None,
     actions: Sequence[PendingAction],
-    trial: PendingTrial | None,
+    beside: _Beside,
     *,
     new: bool,
 ) -> Snapshot:
@@ -211,8 +234,20 @@ def _snapshot(
         configuration=values,
         migration=migration,
         actions=actions,
-        trial=trial,
+        trial=beside.trial,
+        preflight=beside.preflight,
     )
+
+
+class _Beside(NamedTuple):
+    """What is asked for beside the connection."""
+
+    trial: PendingTrial | None
+    preflight: PendingPreflight | None
+
+
+def _preflight(preflight: Preflight) -> PendingPreflight:
+    return PendingPreflight(id=preflight.id, to_protocol=Protocol(preflight.to_protocol))
 
 
 def _trial(trial: ConfigurationTrial) -> PendingTrial:

@@ -18,6 +18,7 @@ from app.gateway.actions import Actions
 from app.gateway.adoption import adopt
 from app.gateway.connector import Connector
 from app.gateway.migrator.run import Migrator
+from app.gateway.preflights import Preflights
 from app.gateway.trials import Trials
 from app.protocol.endings import Ending
 from app.protocol.states import Cause, Protocol
@@ -52,7 +53,7 @@ class Supervisor:
         self._ledger = self._connector.ledger
         self._attempts = self._connector.attempts
         self._actions = Actions(self._connector)
-        self._trials = Trials(self._connector)
+        self._beside = (Trials(self._connector), Preflights(self._connector))
         self._doorbell = asyncio.Event()
         self._migrator = Migrator(self._connector, self._doorbell)
         self._migrating = False
@@ -86,7 +87,8 @@ class Supervisor:
         finally:
             self.ended = True
             self._leave_line()
-            await self._trials.stop()
+            for each in self._beside:
+                await each.stop()
             await self._migrator.stop(self._parting)
             await self._connector.let_go(self._parting)
 
@@ -110,7 +112,8 @@ class Supervisor:
         self._wakes_in = now.wakes_in
         self._connector.configure(now.configuration)
         self._attempts.aim(now.goal, now.configuration)
-        self._trials.begin(now)
+        for each in self._beside:
+            each.begin(now)
         await self._migrator.tidy(now)
         link = self.channel.link
         if now.migration is not None and now.migration.cancelled:

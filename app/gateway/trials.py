@@ -1,33 +1,23 @@
-"""Tries changed configurations by a dial beside the container's connection, which stays as it is.
-
-A trial runs in a task of its own, so that the supervisor goes on looking after the connection meanwhile. Who
-finds one that was taken and not finished tries again: nothing of it is left but its records.
-"""
+"""Tries changed configurations by a dial beside the container's connection, which stays as it is."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.errors import ConsoleError, DialError, LeaseLost
+from app.errors import ConsoleError, DialError
 from app.gateway.actions import measured
+from app.gateway.beside import Beside
 from app.protocol.states import Protocol
 from app.queries import configuration_trials as stored
 from app.services import configuration_trials
 
 if TYPE_CHECKING:
-    import uuid
-
     from sqlalchemy.orm import Session
 
-    from app.gateway.connector import Connector
     from app.gateway.link import Link
     from app.gateway.snapshot import PendingTrial, Snapshot
-
-log = logging.getLogger(__name__)
 
 
 class Verdict(NamedTuple):
@@ -39,50 +29,20 @@ class Verdict(NamedTuple):
     found: dict[str, Any] | None = None
 
 
-class Trials:
-    """At most one trial of one container at a time."""
+class Trials(Beside["PendingTrial", Verdict]):
+    """Tries what is edited of one container's configuration."""
 
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
-        self._task: asyncio.Task[None] | None = None
-        self._tried: uuid.UUID | None = None  # a snapshot from just before its end still has it
+    def _asked(self, now: Snapshot) -> PendingTrial | None:
+        return now.trial
 
-    def begin(self, now: Snapshot) -> None:
-        """Start what is asked for, unless it is under way, or a protocol migration is."""
-        trial = now.trial
-        busy = now.migration is not None and not now.migration.interruptible
-        if trial is None or trial.id == self._tried or busy:
-            return
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(trial, now))
-            self._task.add_done_callback(_ended)
+    def _take(self, session: Session, pending: PendingTrial) -> None:
+        configuration_trials.take(session, stored.get(session, pending.id), self._connector.gateway_id)
 
-    async def stop(self) -> None:
-        """End what is under way, with its socket; the next gateway tries it again."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    async def _carry_out(self, pending: PendingTrial, now: Snapshot) -> Verdict:
+        return await self._try(pending, now) if now.running else Verdict(False, "the container was stopped")
 
-    async def _run(self, trial: PendingTrial, now: Snapshot) -> None:
-        try:
-            await self._carry_out(trial, now)
-            self._tried = trial.id
-        except LeaseLost:  # the next holder does it; the supervisor ends by itself
-            log.info("a trial was left to the gateway that holds the container now")
-
-    async def _carry_out(self, trial: PendingTrial, now: Snapshot) -> None:
-        gateway_id = self._connector.gateway_id
-
-        def take(session: Session) -> None:
-            configuration_trials.take(session, stored.get(session, trial.id), gateway_id)
-
-        await self._connector.ledger.write(take)
-        verdict = await self._try(trial, now) if now.running else Verdict(False, "the container was stopped")
-
-        def finish(session: Session) -> None:
-            configuration_trials.finish(session, stored.get(session, trial.id), **verdict._asdict())
-
-        await self._connector.ledger.write(finish)
+    def _finish(self, session: Session, pending: PendingTrial, result: Verdict) -> None:
+        configuration_trials.finish(session, stored.get(session, pending.id), **result._asdict())
 
     async def _try(self, trial: PendingTrial, now: Snapshot) -> Verdict:
         dialling, protocol = now.goal
@@ -101,12 +61,6 @@ class Trials:
             return await _judge(trial, link, (time.monotonic() - began) * 1000)
         finally:
             await link.close("only tried a changed configuration")
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.error("A trial failed; it is tried again when its container is looked at next", exc_info=error)
 
 
 async def _judge(trial: PendingTrial, link: Link, milliseconds: float) -> Verdict:

@@ -18,6 +18,7 @@ from app.models.fleet_action import FleetAction
 from app.models.gateway import ContainerLease, Gateway, GatewayEnded
 from app.models.incident import Incident, IncidentNote
 from app.models.message_search import MessageSearchBlock, MessageSearchCursor, MessageSearchSlice
+from app.models.preflight import ContainerPresence, Preflight
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
 from app.models.rollup import FleetRollup, MessageRollup, RollupProgress
 from app.models.saved_view import SavedView
@@ -36,6 +37,7 @@ __all__ = [
     "ConnectionAction",
     "Container",
     "ContainerLease",
+    "ContainerPresence",
     "ContainerSession",
     "ContainerStanding",
     "FleetAction",
@@ -49,6 +51,7 @@ __all__ = [
     "MessageSearchBlock",
     "MessageSearchCursor",
     "MessageSearchSlice",
+    "Preflight",
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",

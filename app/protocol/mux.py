@@ -67,6 +67,16 @@ class Multiplexer:
         """Labels of the callers that are there, by key."""
         return MappingProxyType(self._routing.callers)
 
+    @property
+    def sessions(self) -> list[str]:
+        """Ids of the sessions of the callers that are there."""
+        return self._routing.sessions
+
+    @property
+    def given(self) -> int:
+        """Grows whenever a session is given to a caller."""
+        return self._routing.given
+
     def join(self, key: str, label: str) -> None:
         """Let a caller in."""
         if key in self._routing.callers:

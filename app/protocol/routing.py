@@ -30,6 +30,16 @@ class Routing:
         self._sessions = Sessions()
         self._held = HeldBack()
 
+    @property
+    def sessions(self) -> list[str]:
+        """Ids of the sessions of the callers that are there."""
+        return self._sessions.of(self.callers)
+
+    @property
+    def given(self) -> int:
+        """Grows whenever a session is given to a caller."""
+        return self._sessions.given
+
     def owner(self, session_id: str) -> str | None:
         """Return the caller that has the session, or None if it is gone or was never known."""
         owner = self._sessions.owner(session_id)

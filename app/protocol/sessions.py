@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 MAX_SESSIONS: Final = 10_000
 """Sessions remembered for a container; the one unused for longest is forgotten first (2 MB when full)."""
@@ -18,6 +21,12 @@ class Sessions:
 
     def __init__(self) -> None:
         self._owners: OrderedDict[str, str] = OrderedDict()
+        self.given = 0
+        """How often one was given to somebody: where it has not grown, nobody's sessions are others."""
+
+    def of(self, keys: Container[str]) -> list[str]:
+        """Return the ids of the sessions that belong to some callers."""
+        return [session_id for session_id, key in self._owners.items() if key in keys]
 
     def owner(self, session_id: str) -> str | None:
         """Return the key of the caller that the session belongs to, which may be gone by now."""
@@ -29,6 +38,7 @@ class Sessions:
     def give(self, session_id: str, key: str) -> None:
         """Let a session belong to a caller from now on."""
         self._owners[session_id] = key
+        self.given += 1
         self._owners.move_to_end(session_id)
         if len(self._owners) > MAX_SESSIONS:
             self._owners.popitem(last=False)

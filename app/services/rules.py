@@ -24,6 +24,7 @@ CONFLICTS: Final[Mapping[str, str]] = {
     "uq_connection_action_one_open": "the same is under way for this container already",
     "uq_connection_action_one_hold": "the container is held disconnected already",
     "uq_acp_connection_configuration_trial_one_open": "a trial for this container is under way already",
+    "uq_protocol_preflight_one_open": "a preflight of this container is under way already",
     "uq_protocol_migration_one_open": "a protocol migration of this container is under way already",
     "uq_caller_token_name": "a token of this name exists already",
     "uq_saved_view_name": "you have a view of this name for this list already",

@@ -40,6 +40,7 @@ FIRST = "(id(1), 1, '{}', '{}', 'ann', 'r', NULL)"
 TRIAL = (
     "INSERT INTO acp_connection_configuration_trial (container_id, settings, changed, requested_by) VALUES"
 )
+PREFLIGHT = "INSERT INTO protocol_preflight (container_id, to_protocol, requested_by) VALUES"
 FINISH_TRIAL = "UPDATE acp_connection_configuration_trial SET finished_at = now()"
 FINISH = "UPDATE connection_action SET finished_at = now()"
 TWO_HOLDS = (
@@ -214,6 +215,32 @@ BROKEN = [
     (
         f"{TRIAL} (id(1), '{{}}', '{{}}', 'ann'); {FINISH_TRIAL}",
         "ck_acp_connection_configuration_trial_success_set_when_finished",
+    ),
+    (f"{PREFLIGHT} (id(1), 'acp', 'ann'), (id(1), 'http', 'bob')", "uq_protocol_preflight_one_open"),
+    (f"{PREFLIGHT} (id(1), 'gopher', 'ann')", "ck_protocol_preflight_to_protocol_valid"),
+    (f"{PREFLIGHT} (id(9), 'acp', 'ann')", "fk_protocol_preflight_container_id"),
+    (
+        f"{PREFLIGHT} (id(1), 'acp', 'ann'); UPDATE protocol_preflight SET verdict = 'pass'",
+        "ck_protocol_preflight_verdict_set_when_completed",
+    ),
+    (
+        (
+            f"{PREFLIGHT} (id(1), 'acp', 'ann');"
+            " UPDATE protocol_preflight SET verdict = 'x', completed_at = now()"
+        ),
+        "ck_protocol_preflight_verdict_valid",
+    ),
+    (
+        f"{PREFLIGHT} (id(1), 'acp', 'ann'); UPDATE protocol_preflight SET migration_id = id(9)",
+        "fk_protocol_preflight_migration_id",
+    ),
+    (
+        "INSERT INTO container_presence (container_id, epoch, callers) VALUES (id(1), 1, -1)",
+        "ck_container_presence_not_negative",
+    ),
+    (
+        "INSERT INTO container_presence (container_id, epoch) VALUES (id(9), 1)",
+        "fk_container_presence_container_id",
     ),
     (
         (

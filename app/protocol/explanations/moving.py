@@ -158,6 +158,13 @@ MIGRATION: Final = (
         "nothing: the container is on its old protocol; ask them, and start it again when it is time",
     ),
     Explanation(
+        "preflight-over",
+        Family.MIGRATION,
+        "only looked whether it could be migrated",
+        "a preflight, or dry run, has opened a connection aside and closed it again",
+        "nothing: what it found stands on the page of the migration",
+    ),
+    Explanation(
         "fallback",
         Family.MIGRATION,
         "fallback: {why}",

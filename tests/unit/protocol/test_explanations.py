@@ -40,6 +40,7 @@ ELSEWHERE = (
         "app/protocol/states.py",
         "app/protocol/strategies.py",
     ),  # of forms, each beside its field
+    *("app/protocol/preflight", "app/protocol/blast.py"),  # each says what to do beside it
 )
 NOT_FAILURES = re.compile(
     r"the agent answered in|the connection was ended|it was not connected|connected over|dialling over"
