@@ -6,7 +6,9 @@ tries to write is refused by `fence`, in the same transaction as the write.
 A gateway is alive while its heartbeat is no older than its leases last. The living share the containers
 (`shares`): each takes what is free up to its share, and gives back what it holds beyond it. One that has just
 come, or come back, gets nothing from the others until it has been steady for a lease's life: else a gateway
-that crashes and restarts for ever would take containers away each time.
+that crashes and restarts for ever would take containers away each time. Nor does it take a lease that has
+ended: it cannot know yet whether the holder is gone, or was kept from renewing by the same outage of the
+database, and has records of that time to commit under its lease.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import datetime as dt
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import delete, func, select, text, tuple_, update
+from sqlalchemy import delete, exists, func, select, text, tuple_, update
 
 from app.errors import LeaseLost
 from app.models import ContainerLease, Gateway
@@ -76,10 +78,13 @@ _ALIVE = text("""
 """)
 _LEASES = text("""
     SELECT count(*) AS total,
-           extract(epoch FROM min(expires_at) FILTER (
-               WHERE gateway_id <> :gateway AND expires_at > clock_timestamp()) - clock_timestamp()
+           extract(epoch FROM min(l.ends_at) FILTER (
+               WHERE l.gateway_id <> :gateway AND l.ends_at > clock_timestamp()) - clock_timestamp()
            )::float8 AS next_end
-    FROM container_lease
+    FROM (
+        SELECT l.gateway_id, greatest(l.expires_at, g.steady_since + make_interval(secs => :ttl)) AS ends_at
+        FROM container_lease l CROSS JOIN gateway g WHERE g.id = :gateway
+    ) l
 """)
 # One that stood still in the middle of a transaction has its locks still. Without its sessions it has none,
 # and what it was about to commit is gone.
@@ -94,7 +99,7 @@ _ACQUIRE = text("""
     SET gateway_id = :gateway, epoch = epoch + 1, expires_at = clock_timestamp() + make_interval(secs => :ttl)
     WHERE container_id IN (
         SELECT container_id FROM container_lease
-        WHERE gateway_id IS NULL OR expires_at < clock_timestamp()
+        WHERE gateway_id IS NULL OR (:steady AND expires_at < clock_timestamp())
         ORDER BY container_id LIMIT :room FOR UPDATE SKIP LOCKED
     )
     RETURNING container_id, epoch
@@ -129,8 +134,8 @@ class Standing(NamedTuple):
 
     `held` has the epoch of every container it holds, `surplus` says how many of them it is to give back.
     `elsewhere` are the addresses of the others that take callers, the one that holds the fewest first.
-    `next_end` is in how many seconds there may be more to take, because the first lease of another ends; None
-    where nobody else has one.
+    `next_end` is in how many seconds there may be more to take, because the first lease of another ends and
+    may be taken; None where nobody else has one.
     """
 
     held: Mapping[uuid.UUID, int]
@@ -154,16 +159,17 @@ def renew(session: Session, member: Member, load: Load | None = None, *, drainin
     values = {"gateway": member.id, "ttl": member.lease_seconds}
     held = {row.container_id: row.epoch for row in session.execute(_RENEW, values)}
     session.execute(_MISSING)
-    total, next_end = session.execute(_LEASES, {"gateway": member.id}).one()
+    total, next_end = session.execute(_LEASES, values).one()
     alive = session.execute(_ALIVE).all()
     share = shares({each.id: each.held for each in alive}, total).get(member.id, 0)
     if share > len(held):
-        cut_off = session.execute(_CUT_OFF, {"gateway": member.id, "prefix": SESSIONS}).all()
-        next_end = LOOK_AGAIN if cut_off else next_end
-        taken = session.execute(_ACQUIRE, values | {"room": share - len(held)})
+        steady = any(each.steady for each in alive if each.id == member.id)
+        if steady and session.execute(_CUT_OFF, {"gateway": member.id, "prefix": SESSIONS}).all():
+            next_end = LOOK_AGAIN
+        taken = session.execute(_ACQUIRE, values | {"room": share - len(held), "steady": steady})
         held |= {row.container_id: row.epoch for row in taken}
-    steady = {each.id: each.held for each in alive if each.steady or each.id == member.id}
-    keep = shares(steady, total).get(member.id, len(held))
+    settled = {each.id: each.held for each in alive if each.steady or each.id == member.id}
+    keep = shares(settled, total).get(member.id, len(held))
     others = sorted((each for each in alive if each.id != member.id), key=lambda each: each.held)
     return Standing(held, max(0, len(held) - keep), [each.address for each in others], next_end)
 
@@ -206,8 +212,12 @@ def leave(session: Session, gateway_id: uuid.UUID) -> None:
 
 
 def forget(session: Session) -> None:
-    """Strike off the gateways that have been dead for long; what they held has others' names on it by now."""
-    session.execute(delete(Gateway).where(Gateway.heartbeat_at < func.now() - FORGOTTEN_AFTER))
+    """Strike off the gateways that have been dead for long, unless they still hold something.
+
+    What a dead one held has others' names on it by then, unless nobody could reach the database for so long.
+    """
+    holds = exists().where(ContainerLease.gateway_id == Gateway.id)
+    session.execute(delete(Gateway).where(Gateway.heartbeat_at < func.now() - FORGOTTEN_AFTER, ~holds))
 
 
 def _beat(session: Session, member: Member, load: Load, *, draining: bool) -> None:

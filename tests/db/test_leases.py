@@ -44,9 +44,15 @@ def join(sessions: Sessions, *, steady: bool = True) -> Member:
     member = Member(address="ws://127.0.0.1:8765", version="0.1.0", lease_seconds=TTL)
     with sessions.begin() as session:
         leases.join(session, member)
-        if steady:
-            session.execute(update(Gateway).values(steady_since=func.now() - text("interval '1 hour'")))
+    if steady:
+        be_steady(sessions)
     return member
+
+
+def be_steady(sessions: Sessions) -> None:
+    """Let all gateways have been there for an hour."""
+    with sessions.begin() as session:
+        session.execute(update(Gateway).values(steady_since=func.now() - text("interval '1 hour'")))
 
 
 def standing(sessions: Sessions, member: Member, ttl: int = TTL, **how: bool) -> Standing:
@@ -115,6 +121,49 @@ def test_one_that_was_late_goes_on_if_nobody_took_over(sessions: Sessions, fleet
     assert renew(sessions, gateway) == dict.fromkeys(fleet, 1)
 
 
+@pytest.mark.usefixtures("fleet")
+def test_what_came_during_a_long_outage_is_still_the_holders_to_commit(sessions: Sessions) -> None:
+    """Nobody could renew for an hour; who comes back first takes nothing that another is about to renew."""
+    first, second = join(sessions), join(sessions)
+    held = {each: renew(sessions, each) for each in (first, second, first)}
+    for each in (first, second):
+        silence(sessions, each)
+    for each in (first, second):
+        with sessions.begin() as session:
+            leases.forget(session)
+        assert renew(sessions, each) == held[each]
+
+
+@pytest.mark.parametrize("came", ["anew", "back"])
+def test_a_lease_that_has_ended_waits_for_its_holder_until_who_wants_it_is_steady(
+    sessions: Sessions, fleet: list[uuid.UUID], came: str
+) -> None:
+    holder = join(sessions)
+    renew(sessions, holder)
+    other = join(sessions, steady=False)
+    silence(sessions, holder)
+    if came == "back":
+        silence(sessions, other)
+    found = standing(sessions, other)
+    assert found.held == {}
+    assert found.next_end is not None
+    assert TTL - 30 < found.next_end <= TTL
+    be_steady(sessions)
+    assert renew(sessions, other) == dict.fromkeys(fleet, 2)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_dead_gateway_is_forgotten_once_others_hold_what_it_held(sessions: Sessions) -> None:
+    gone, other = join(sessions), join(sessions)
+    renew(sessions, gone)
+    silence(sessions, gone)
+    for known in ({gone.id, other.id}, {other.id}):
+        with sessions.begin() as session:
+            leases.forget(session)
+            assert set(session.scalars(select(Gateway.id))) == known
+        renew(sessions, other)
+
+
 def test_an_epoch_of_before_is_fenced_off_although_the_holder_is_back(
     sessions: Sessions, fleet: list[uuid.UUID]
 ) -> None:
@@ -124,6 +173,8 @@ def test_an_epoch_of_before_is_fenced_off_although_the_holder_is_back(
     second = join(sessions)
     renew(sessions, second)
     silence(sessions, second)
+    assert renew(sessions, first) == {}
+    be_steady(sessions)
     assert renew(sessions, first) == dict.fromkeys(fleet, 3)
     with pytest.raises(LeaseLost):
         fence(sessions, fleet[0], first, 1)

@@ -182,6 +182,7 @@ def test_a_death_gives_the_others_what_was_held_and_no_more(fleet: Fleet) -> Non
     members = [fleet.join() for _ in range(3)]
     for member in members:
         assert len(fleet.beat(member).held) == 3
+    fleet.time_passes()
     fleet.sleep(2)
     assert [len(fleet.beat(member).held) for member in members[:2]] == [5, 4]
 
