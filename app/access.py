@@ -76,8 +76,8 @@ def require(needs: str | None) -> ResponseReturnValue | None:
 
 
 def actor() -> Actor:
-    """Return the signed-in person, as the audit trail names them."""
-    return Actor(current_user.email)
+    """Return the signed-in person, as the audit trail names them, and the address of their browser."""
+    return Actor(current_user.email, origin=request.remote_addr or "")
 
 
 def _deny(needs: str | None) -> None:

@@ -20,8 +20,10 @@ from app.models.incident import Incident, IncidentNote
 from app.models.message_search import MessageSearchBlock, MessageSearchCursor, MessageSearchSlice
 from app.models.preflight import ContainerPresence, Preflight
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
+from app.models.rollout import Rollout, RolloutContainer, RolloutEvent, RolloutWave
 from app.models.rollup import FleetRollup, MessageRollup, RollupProgress
 from app.models.saved_view import SavedView
+from app.models.webhook_delivery import WebhookDelivery
 
 __all__ = [
     "AcpConnection",
@@ -55,8 +57,13 @@ __all__ = [
     "ProtocolMigration",
     "ProtocolMigrationStep",
     "Role",
+    "Rollout",
+    "RolloutContainer",
+    "RolloutEvent",
+    "RolloutWave",
     "RollupProgress",
     "SavedView",
     "User",
+    "WebhookDelivery",
     "new_id",
 ]

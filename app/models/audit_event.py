@@ -6,13 +6,13 @@ import uuid
 from typing import Any
 
 from sqlalchemy import Index
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, CreatedAt, Id
 
 
 class AuditEvent(Base):
-    """One change, written in the change's own transaction."""
+    """One change, written in its own transaction; `origin` is from where: an address, the command line."""
 
     __tablename__ = "audit_event"
     __table_args__ = (
@@ -24,6 +24,7 @@ class AuditEvent(Base):
     id: Mapped[Id]
     at: Mapped[CreatedAt]
     actor: Mapped[str]
+    origin: Mapped[str] = mapped_column(default="", server_default="")
     action: Mapped[str]
     subject_type: Mapped[str]
     subject_id: Mapped[uuid.UUID]

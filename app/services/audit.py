@@ -28,6 +28,7 @@ def record(
     """Add an event; `action` reads `container registered`, `subject` is a table's name and an id."""
     event = AuditEvent(
         actor=actor.name,
+        origin=actor.origin,
         action=action,
         subject_type=subject[0],
         subject_id=subject[1],

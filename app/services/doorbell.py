@@ -22,6 +22,8 @@ INTENTS: Final = "console_intents"
 LINES: Final = 150
 """Lines of 47 bytes in one notification."""
 LEASES_FREE: Final = "leases free"
+ROLLOUTS: Final = "rollouts"
+WEBHOOKS: Final = "webhooks"
 
 
 def tell(session: Session, container_id: uuid.UUID) -> None:
@@ -53,3 +55,18 @@ def ask_all(session: Session, container_ids: Sequence[uuid.UUID]) -> None:
 def free(session: Session) -> None:
     """Say to all gateways that leases have become free."""
     session.execute(select(func.pg_notify(INTENTS, LEASES_FREE)))
+
+
+def rollout(session: Session, rollout_id: uuid.UUID) -> None:
+    """Say to those who show that a rollout has changed: `rollout <id>` on the facts' channel."""
+    session.execute(select(func.pg_notify(FACTS, f"rollout {rollout_id}")))
+
+
+def wake_rollouts(session: Session) -> None:
+    """Say to the gateways that there is something to do for a rollout."""
+    session.execute(select(func.pg_notify(INTENTS, ROLLOUTS)))
+
+
+def wake_webhooks(session: Session) -> None:
+    """Say to the gateways that a notification is to be delivered."""
+    session.execute(select(func.pg_notify(INTENTS, WEBHOOKS)))

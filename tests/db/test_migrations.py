@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.db.conftest import Migrations
 
-REVISIONS = tuple(f"{number:04}" for number in range(1, 17))
+REVISIONS = tuple(f"{number:04}" for number in range(1, 18))
 
 CONTAINER = (
     "SELECT id, name, image, endpoint_url, status, labels, owner, created_at, updated_at FROM container"

@@ -10,6 +10,14 @@ import pytest
 
 from app.errors import IllegalMove
 from app.models import AcpConnection, ProtocolMigration
+from app.protocol.rollout_states import (
+    PART_MOVES,
+    ROLLOUT_MOVES,
+    WAVE_MOVES,
+    PartState,
+    RolloutState,
+    WaveState,
+)
 from app.protocol.states import (
     CONNECTION_MOVES,
     MIGRATION_MOVES,
@@ -21,7 +29,8 @@ from app.services import connections, migration_phases
 from app.services.migration_phases import FINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from enum import StrEnum
 
     from sqlalchemy.orm import Session
 
@@ -77,6 +86,51 @@ def test_a_connections_status_by_the_service(
         connections.move(session, connection, target, "to see")
     assert connection.status == current
     assert connection.transitions == []
+
+
+OF_ROLLOUTS = [
+    (table, moves, current, target)
+    for table, words, moves in (
+        ("rollout", RolloutState, ROLLOUT_MOVES),
+        ("rollout_wave", WaveState, WAVE_MOVES),
+        ("rollout_container", PartState, PART_MOVES),
+    )
+    for current, target in product(words, repeat=2)
+]
+SEEDS = {
+    "rollout": "INSERT INTO rollout (name, to_protocol, plan, reason, digest, created_by, state)"
+    " VALUES ('r', 'acp', '{}', 'r', '', 'ann', %s)",
+    "rollout_wave": "WITH r AS (INSERT INTO rollout (name, to_protocol, plan, reason, digest, created_by)"
+    " VALUES ('r', 'acp', '{}', 'r', '', 'ann') RETURNING id) INSERT INTO rollout_wave"
+    " (rollout_id, number, baking_at, state) SELECT id, 1, now(), %s FROM r",
+    "rollout_container": "WITH r AS (INSERT INTO rollout (name, to_protocol, plan, reason, digest, created_by)"
+    " VALUES ('r', 'acp', '{}', 'r', '', 'ann') RETURNING id), s AS (SELECT %s AS state)"
+    " INSERT INTO rollout_container (rollout_id, name, position, wave, state)"
+    " SELECT id, 'a', 0, CASE s.state WHEN 'left_out' THEN NULL ELSE 1 END, s.state FROM r, s",
+}
+
+
+@pytest.mark.parametrize(("table", "moves", "current", "target"), OF_ROLLOUTS)
+def test_the_states_of_rollouts_in_sql(
+    raw: psycopg.Connection,
+    table: str,
+    moves: Mapping[StrEnum, frozenset[StrEnum]],
+    current: StrEnum,
+    target: StrEnum,
+) -> None:
+    raw.execute(SEEDS[table].encode(), [current])
+    extra = (
+        ", wave = CASE %(to)s WHEN 'left_out' THEN NULL ELSE 1 END" if table == "rollout_container" else ""
+    )
+    move = f"UPDATE {table} SET state = %(to)s{extra} RETURNING state".encode()
+    if target in moves[current] or target is current:
+        assert raw.execute(move, {"to": target}).fetchone() == {"state": target}
+        return
+    with pytest.raises(
+        psycopg.errors.CheckViolation, match=f"cannot go from {current} to {target}"
+    ) as refused:
+        raw.execute(move, {"to": target})
+    assert refused.value.diag.constraint_name == f"{table}_state_move"
 
 
 @pytest.mark.parametrize(("current", "target"), PHASES)

@@ -40,6 +40,13 @@ FIRST = "(id(1), 1, '{}', '{}', 'ann', 'r', NULL)"
 TRIAL = (
     "INSERT INTO acp_connection_configuration_trial (container_id, settings, changed, requested_by) VALUES"
 )
+ROLLOUT = "INSERT INTO rollout (id, name, to_protocol, plan, reason, digest, created_by) VALUES"
+ONE_ROLLOUT = f"{ROLLOUT} (id(51), 'r', 'acp', '{{}}', 'r', '', 'ann')"
+WAVE = f"{ONE_ROLLOUT}; INSERT INTO rollout_wave (rollout_id, number, state) VALUES"
+PART = f"{ONE_ROLLOUT}; INSERT INTO rollout_container (rollout_id, container_id, name, wave, position) VALUES"
+DELIVERY = (
+    f"{ONE_ROLLOUT}; INSERT INTO webhook_delivery (rollout_id, event, body) VALUES (id(51), 'e', '{{}}')"
+)
 PREFLIGHT = "INSERT INTO protocol_preflight (container_id, to_protocol, requested_by) VALUES"
 FINISH_TRIAL = "UPDATE acp_connection_configuration_trial SET finished_at = now()"
 FINISH = "UPDATE connection_action SET finished_at = now()"
@@ -215,6 +222,38 @@ BROKEN = [
     (
         f"{TRIAL} (id(1), '{{}}', '{{}}', 'ann'); {FINISH_TRIAL}",
         "ck_acp_connection_configuration_trial_success_set_when_finished",
+    ),
+    (f"{ROLLOUT} (id(51), 'r', 'gopher', '{{}}', 'r', '', 'ann')", "ck_rollout_to_protocol_valid"),
+    (f"{ONE_ROLLOUT}; UPDATE rollout SET state = 'lost'", "ck_rollout_state_valid"),
+    (f"{ONE_ROLLOUT}; UPDATE rollout SET state = 'completed'", "rollout_state_move"),
+    (f"{WAVE} (id(51), 0, 'waiting')", "ck_rollout_wave_number_positive"),
+    (f"{WAVE} (id(51), 1, 'lost')", "ck_rollout_wave_state_valid"),
+    (f"{WAVE} (id(51), 1, 'baking')", "ck_rollout_wave_baking_since"),
+    (f"{WAVE} (id(51), 1, 'waiting'); UPDATE rollout_wave SET state = 'passed'", "rollout_wave_state_move"),
+    (f"{WAVE} (id(52), 1, 'waiting')", "fk_rollout_wave_rollout_id"),
+    (f"{PART} (id(51), id(1), 'both', NULL, 0)", "ck_rollout_container_wave_unless_left_out"),
+    (
+        f"{PART} (id(51), id(1), 'both', 1, 0); UPDATE rollout_container SET attempts = -1",
+        "ck_rollout_container_attempts_not_negative",
+    ),
+    (
+        f"{PART} (id(51), id(1), 'both', 1, 0); UPDATE rollout_container SET state = 'lost'",
+        "ck_rollout_container_state_valid",
+    ),
+    (
+        f"{PART} (id(51), id(1), 'both', 1, 0); UPDATE rollout_container SET state = 'completed'",
+        "rollout_container_state_move",
+    ),
+    (f"{PART} (id(51), id(1), 'both', 1, 0), (id(51), id(1), 'both', 1, 1)", "uq_rollout_container_once"),
+    (
+        f"{PART} (id(51), id(1), 'both', 1, 0), (id(51), id(2), 'plain', 1, 0)",
+        "uq_rollout_container_position",
+    ),
+    (f"{PART} (id(51), id(9), 'none', 1, 0)", "fk_rollout_container_container_id"),
+    (f"{DELIVERY}; UPDATE webhook_delivery SET attempts = -1", "ck_webhook_delivery_attempts_not_negative"),
+    (
+        f"{DELIVERY}; UPDATE webhook_delivery SET delivered_at = now(), given_up_at = now()",
+        "ck_webhook_delivery_one_end",
     ),
     (f"{PREFLIGHT} (id(1), 'acp', 'ann'), (id(1), 'http', 'bob')", "uq_protocol_preflight_one_open"),
     (f"{PREFLIGHT} (id(1), 'gopher', 'ann')", "ck_protocol_preflight_to_protocol_valid"),
