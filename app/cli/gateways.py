@@ -32,8 +32,8 @@ def gateways() -> None:
 @json_option
 def list_(*, sort: str, as_json: bool) -> None:
     """List gateways with state, load and lag, the oldest first."""
-    found = queries.rows(db.session(), sort)
-    nobodys = queries.held_by_nobody(db.session())
+    held = queries.held_by_each(db.session())
+    found, nobodys = queries.rows(db.session(), sort, held), held.get(None, 0)
     if as_json:
         rows = [row._asdict() for row in found]
         click.echo(json.dumps({"gateways": rows, "held_by_nobody": nobodys}, default=str))

@@ -19,6 +19,7 @@ from app.services.users import RoleName
 
 if TYPE_CHECKING:
     from app.models import User
+    from app.queries.users import UserRow
 
 
 @click.group(cls=ConsoleGroup)
@@ -57,7 +58,7 @@ def list_(*, search: str, role: str, active: str, sort: str, limit: int, as_json
     """List people, with their roles."""
     narrowed = queries.UserFilter(q=search, role=role, active=active)
     page = queries.page(db.session(), narrowed, Where.of({"sort": sort}, queries.ORDERS), limit=limit)
-    people = [_shown(user) for user in page.rows]
+    people = [_line(row) for row in page.rows]
     if as_json:
         click.echo(json.dumps(people))
         return
@@ -98,6 +99,10 @@ def password(*, email: str, password_stdin: bool, as_json: bool) -> None:
 
 def _shown(user: User) -> dict[str, Any]:
     return {"email": user.email, "roles": sorted(role.name for role in user.roles), "active": user.active}
+
+
+def _line(row: UserRow) -> dict[str, Any]:
+    return {"email": row.email, "roles": row.roles.split(", ") if row.roles else [], "active": row.active}
 
 
 def _password(*, from_stdin: bool) -> str:

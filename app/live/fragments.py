@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import AcpMessage
-    from app.queries.containers import ContainerRow
     from app.queries.fleet_sessions import SessionFilter
     from app.queries.paging import Where
     from app.queries.past import Span
@@ -65,10 +64,6 @@ SHOWN_STUCK: Final = 6
 NEIGHBOURS: Final = 3
 MOST_AROUND: Final = 50
 """How many records before and after are shown beside one, and how many at most."""
-
-
-LINES_KEPT: Final = 5000
-"""Lines of the list of containers that are kept rendered, of about a kilobyte each."""
 
 
 class Fragment(NamedTuple):
@@ -88,25 +83,6 @@ def fragment(name: str, /, **subject: Any) -> Markup:
     # Without Flask's context processors: what they add is of the viewer, whom a fragment does not know.
     html = current_app.jinja_env.get_template(template).render(load(db.session(), **subject))
     return Markup(html.strip())  # noqa: S704 - a template's output, escaped where it was made
-
-
-def container_rows(rows: Sequence[ContainerRow]) -> Markup:
-    """Render lines of the list as the fragment `container_row` does.
-
-    A line depends on nothing but its row, so that one which has not changed is not rendered again.
-    """
-    lines: dict[Any, str] = current_app.extensions.setdefault("container_lines", {})
-    template = current_app.jinja_env.get_template(FRAGMENTS["container_row"].template)
-    found = []
-    for row in rows:
-        key = row._replace(labels=(*row.labels.items(),), supported_protocols=())  # type: ignore[arg-type]
-        line = lines.get(key)
-        if line is None:
-            if len(lines) >= LINES_KEPT:
-                lines.clear()
-            line = lines[key] = template.render(row=row).strip()
-        found.append(line)
-    return Markup("".join(found))  # noqa: S704 - a template's output, escaped where it was made
 
 
 def _container_row(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
@@ -214,9 +190,10 @@ def _configuration_trials(session: Session, container_id: uuid.UUID) -> Mapping[
 
 
 def _gateways(session: Session, sort: str = gateways.FIRST) -> Mapping[str, Any]:
+    held = recent.figures("held by gateways", lambda: gateways.held_by_each(session))
     return {
-        "gateways": gateways.rows(session, sort),
-        "nobodys": gateways.held_by_nobody(session),
+        "gateways": gateways.rows(session, sort, held),
+        "nobodys": held.get(None, 0),
         "ended": gateways.ended(session),
         "silent_after": gateways.SILENT_AFTER,
         "sort": sort,

@@ -7,6 +7,7 @@ The patterns are SQL's LIKE, so that the database and `of_reason` sort alike.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.protocol.endings import CLOSE_CODES, NETWORK, PEER, US, Ending
@@ -90,7 +91,7 @@ def of_reason(reason: str, by: str | None = None, code: int | None = None) -> En
     """Sort a stored reason; `by` and `code` are those stored beside it, None in rows of an older version."""
     if by != PEER:
         for kind in KINDS.values():
-            if any(_like(pattern, reason) for pattern in kind.patterns):
+            if any(_like(pattern).fullmatch(reason) for pattern in kind.patterns):
                 return kind
     return peer(code)
 
@@ -104,6 +105,7 @@ def of_word(word: str) -> EndKind | None:
     return KINDS.get(word)
 
 
-def _like(pattern: str, text: str) -> bool:
+@cache
+def _like(pattern: str) -> re.Pattern[str]:
     literal = (re.escape(re.sub(r"\\(.)", r"\1", part)) for part in pattern.split("%"))
-    return re.fullmatch(".*".join(literal), text, re.DOTALL) is not None
+    return re.compile(".*".join(literal), re.DOTALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import select
 
@@ -49,6 +49,33 @@ def page(
     return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
 
 
+class EventKey(NamedTuple):
+    """Which event stands in a line, and what it is about."""
+
+    id: uuid.UUID
+    subject_type: str
+    subject_id: uuid.UUID
+
+
+_KEYS: Final[Any] = select(AuditEvent.id, AuditEvent.subject_type, AuditEvent.subject_id)
+
+
+def keys(session: Session, narrowed: AuditFilter, where: Where) -> Page[EventKey]:
+    """Return one page of the trail, without the events themselves.
+
+    Raises:
+        Invalid: the cursor is none of this list.
+    """
+    narrowing = tuple(_conditions(session, narrowed))
+    statement = _KEYS.where(*narrowing) if narrowing else _KEYS
+    return paging.read(session, statement, ORDERS, where, make=EventKey._make)
+
+
+def of_ids(session: Session, ids: Sequence[uuid.UUID]) -> Sequence[AuditEvent]:
+    """Return some events, in no order."""
+    return session.scalars(select(AuditEvent).where(AuditEvent.id.in_(ids))).all()
+
+
 def _conditions(session: Session, narrowed: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if narrowed.actor:
         # Few people, many events: which people it may be is found first, so that an index serves.
@@ -67,17 +94,23 @@ def actions(session: Session) -> Sequence[str]:
     return distinct.values(session, AuditEvent.action)
 
 
-def names(session: Session, events: Sequence[AuditEvent]) -> Mapping[uuid.UUID, str]:
+_NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
+    "console_user": (User.id, User.email),
+    "caller_token": (CallerToken.id, CallerToken.name),
+    "incident": (Incident.id, Incident.title),
+    "saved_view": (SavedView.id, SavedView.name),
+    "fleet_action": (FleetAction.id, FleetAction.kind),
+}
+"""Where the names of subjects stand; those of all other kinds are of containers."""
+
+
+def names(session: Session, events: Sequence[AuditEvent | EventKey]) -> Mapping[uuid.UUID, str]:
     """Return the present names of what events are about; what has been removed since has none."""
-    about = {event.subject_id for event in events}
+    about: dict[tuple[Any, Any], set[uuid.UUID]] = {}
+    for event in events:
+        where = _NAMED.get(event.subject_type, (Container.id, Container.name))
+        about.setdefault(where, set()).add(event.subject_id)
     known: dict[uuid.UUID, str] = {}
-    for id_, name in (
-        (Container.id, Container.name),
-        (User.id, User.email),
-        (CallerToken.id, CallerToken.name),
-        (Incident.id, Incident.title),
-        (SavedView.id, SavedView.name),
-        (FleetAction.id, FleetAction.kind),
-    ):
-        known |= {row[0]: row[1] for row in session.execute(select(id_, name).where(id_.in_(about)))}
+    for (id_, name), ids in about.items():
+        known |= {row[0]: row[1] for row in session.execute(select(id_, name).where(id_.in_(ids)))}
     return known

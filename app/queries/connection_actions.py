@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, or_, select
 from app.errors import NotFound
 from app.models import ConnectionAction
 from app.protocol.states import ActionKind
+from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
     import uuid
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-HOLDS = and_(ConnectionAction.kind == ActionKind.DISCONNECT, ConnectionAction.released_at.is_(None))
+HOLDS = and_(ConnectionAction.kind == fixed(ActionKind.DISCONNECT), ConnectionAction.released_at.is_(None))
 """The condition of `uq_connection_action_one_hold`."""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import DateTime, and_, case, func, literal, select, true
+from sqlalchemy import DateTime, Text, and_, case, cast, func, literal, select, true
 from sqlalchemy.orm import joinedload
 
 from app.errors import NotFound
@@ -13,6 +15,7 @@ from app.models import AcpConnection, ConnectionAction, Container, ContainerSess
 from app.protocol.states import ConnectionStatus
 from app.queries import connection_actions, paging, waiting
 from app.queries.container_filter import ORDERS, found, narrow
+from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,10 +35,9 @@ class ContainerRow(NamedTuple):
     name: str
     image: str
     owner: str
-    labels: dict[str, str]
+    labels_json: str
     endpoint_url: str
     container_status: str
-    supported_protocols: list[str]
     protocol_type: str
     connection_id: uuid.UUID | None
     status: str | None
@@ -54,6 +56,12 @@ class ContainerRow(NamedTuple):
     """The method of the agent's oldest request that waits for a caller, the caller's name, since when."""
     waiting_caller: str | None
     waiting_since: dt.datetime | None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """As they are; the row has them as text, so that it can be compared and looked up."""
+        labels: dict[str, str] = json.loads(self.labels_json)
+        return labels
 
 
 def get(session: Session, reference: str | uuid.UUID) -> Container:
@@ -116,19 +124,18 @@ def count(session: Session, narrowed: ContainerFilter) -> int:
     return session.scalar(select(func.count()).select_from(found(narrowed).subquery())) or 0
 
 
-def _lines() -> Select[Any]:
+def _lines() -> Any:
     """Select the list's lines: each container with its active connection, or else its latest one."""
     facts, asked = AcpConnection.metadata_, waiting.oldest(AcpConnection.__table__)
-    return (
+    lines: Any = (
         select(
             Container.id,
             Container.name,
             Container.image,
             Container.owner,
-            Container.labels,
+            cast(Container.labels, Text),
             Container.endpoint_url,
             Container.status,
-            Container.supported_protocols,
             ContainerSession.protocol_type,
             AcpConnection.id,
             AcpConnection.status,
@@ -139,7 +146,7 @@ def _lines() -> Select[Any]:
             facts["last_error"].astext,
             case(
                 (
-                    AcpConnection.status == ConnectionStatus.CONNECTED,
+                    AcpConnection.status == fixed(ConnectionStatus.CONNECTED),
                     facts["silent_since"].astext.cast(DateTime(timezone=True)),
                 )
             ),
@@ -159,11 +166,13 @@ def _lines() -> Select[Any]:
             ConnectionAction, and_(ConnectionAction.container_id == Container.id, connection_actions.HOLDS)
         )
     )
+    return lines
 
 
-_LINES = _lines()
+_LINES: Select[Any] = _lines()
 
 
+@lru_cache(paging.KEPT)
 def rows_of(narrowed: ContainerFilter) -> Select[Any]:
     """Select the lines that a filter finds, in no order."""
     return narrow(_LINES, narrowed)

@@ -6,15 +6,19 @@ among `WINDOW` prompts; the page then says how far it has looked, and goes on fr
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import select, true
+from sqlalchemy import Text, Uuid, bindparam, cast, literal_column, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage, Container
 from app.protocol.conversation import PROMPT
 from app.protocol.rpc import RpcKind
+from app.queries.fixed import fixed
 from app.queries.message_conditions import named
+from app.queries.paging import KEPT
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -26,7 +30,11 @@ if TYPE_CHECKING:
 
 WINDOW: Final = 5_000
 """Prompts that a page looks at."""
+NEAR: Final = 200
+"""Prompts that are looked at first: mostly enough for a page, and found in no time."""
 LONGEST_NAME: Final = 200
+
+_BEFORE: Final = bindparam("before", type_=Uuid)
 
 
 class SessionFilter(NamedTuple):
@@ -49,12 +57,17 @@ class FleetSession(NamedTuple):
     session_id: str
     prompt_id: uuid.UUID
     prompted: dt.datetime
-    payload: Any
+    payload_json: str | None
     caller: str | None
     answered: dt.datetime | None
     failed: bool | None
     error: str | None
     stop: str | None
+
+    @property
+    def payload(self) -> Any:
+        """The prompt as it was recorded; the row has it as text, so that it can be looked up."""
+        return None if self.payload_json is None else json.loads(self.payload_json)
 
 
 class Page(NamedTuple):
@@ -69,49 +82,67 @@ def page(
     session: Session, narrowed: SessionFilter, *, before: uuid.UUID | None = None, limit: int = 50
 ) -> Page:
     """Return the sessions that were prompted last, or before a cursor."""
-    floor = session.scalar(_prompts(before).order_by(AcpMessage.id.desc()).offset(WINDOW).limit(1))
-    found = _read(session, _latest_prompts(narrowed, before, floor), limit + 1)
-    if len(found) > limit:
-        return Page(found[:limit], found[limit - 1].prompt_id, None)
+    floor: Any = None
+    found: Sequence[FleetSession] = []
+    for window in sorted({min(NEAR, WINDOW), WINDOW}):
+        bounds = {} if before is None else {"before": before}
+        floor = session.execute(_floor(window, before is not None), bounds).one_or_none()
+        if floor is not None:
+            bounds["floor"] = floor.id
+        statement = _latest_prompts(narrowed, frozenset(bounds), limit + 1)
+        found = [FleetSession(*row) for row in session.execute(statement, bounds)]
+        if len(found) > limit:
+            return Page(found[:limit], found[limit - 1].prompt_id, None)
+        if floor is None:
+            break
     return Page(found, floor.id if floor else None, floor.timestamp if floor else None)
 
 
-def _read(session: Session, statement: Select[Any], limit: int) -> Sequence[FleetSession]:
-    return [FleetSession(*row) for row in session.execute(statement.limit(limit))]
+@lru_cache(KEPT)
+def _floor(window: int, is_before: bool) -> Any:  # noqa: FBT001 - a part of the key
+    """Select the prompt at which a page stops looking, down from a cursor `before` if there is one."""
+    statement: Any = (
+        select(AcpMessage.id, AcpMessage.timestamp)
+        .where(*_is_prompt(AcpMessage), AcpMessage.acp_session_id.is_not(None))
+        .order_by(AcpMessage.id.desc())
+        .limit(fixed(1))
+        .offset(fixed(window))
+    )
+    return statement.where(AcpMessage.id < _BEFORE) if is_before else statement
 
 
-def _prompts(before: uuid.UUID | None) -> Select[AcpMessage]:
-    statement = select(AcpMessage).where(*_is_prompt(AcpMessage), AcpMessage.acp_session_id.is_not(None))
-    return statement if before is None else statement.where(AcpMessage.id < before)
-
-
-def _latest_prompts(
-    narrowed: SessionFilter, before: uuid.UUID | None, floor: AcpMessage | None
-) -> Select[Any]:
+@lru_cache(KEPT)
+def _latest_prompts(narrowed: SessionFilter, bounds: frozenset[str], limit: int) -> Select[Any]:
     """Select one prompt after the other, the newest first, until there are enough.
 
     By lateral joins: an EXISTS may be planned as a hash of all prompts, of which a page needs a few.
     """
     prompt = AcpMessage
-    answer, later = _answer(), _later()
+    over = _over()
+    answer, later = _answer(), _later(over)
     statement = (
         select(Container.id, Container.name, prompt.acp_session_id, prompt.id, prompt.timestamp)
         .add_columns(
-            prompt.payload, prompt.caller, answer.c.timestamp, answer.c.error, answer.c.error_message
+            cast(prompt.payload, Text),
+            prompt.caller,
+            answer.c.timestamp,
+            answer.c.error,
+            answer.c.error_message,
         )
         .add_columns(answer.c.payload["result"]["stopReason"].astext)
         .select_from(prompt)
-        .join(AcpConnection, AcpConnection.id == prompt.connection_id)
-        .join(Container, Container.id == AcpConnection.container_id)
+        .join(over, true())
+        .join(Container, Container.id == over.c.container_id)
         .outerjoin(later, true())
         .outerjoin(answer, true())
         .where(*_is_prompt(prompt), prompt.acp_session_id.is_not(None), later.c.id.is_(None))
         .order_by(prompt.id.desc())
+        .limit(fixed(limit))
     )
-    if before is not None:
-        statement = statement.where(prompt.id < before)
-    if floor is not None:
-        statement = statement.where(prompt.id >= floor.id)
+    if "before" in bounds:
+        statement = statement.where(prompt.id < _BEFORE)
+    if "floor" in bounds:
+        statement = statement.where(prompt.id >= bindparam("floor", type_=Uuid))
     if narrowed.container:
         statement = statement.where(named(Container.name, narrowed.container))
     return statement.where(answer.c.timestamp.is_(None)) if narrowed.open_only else statement
@@ -124,23 +155,33 @@ def _answer() -> Any:
         select(answer.timestamp, answer.error, answer.error_message, answer.payload)
         .where(answer.reply_to == AcpMessage.id)
         .order_by(answer.id)
-        .limit(1)
+        .limit(fixed(1))
         .lateral("answer")
     )
 
 
-def _later() -> Any:
+def _over() -> Any:
+    """Return the prompt's connection, by its key: a plain join may be planned as a hash of all of them."""
+    return (
+        select(AcpConnection.container_id)
+        .where(AcpConnection.id == AcpMessage.connection_id)
+        .limit(fixed(1))
+        .lateral("over")
+    )
+
+
+def _later(of: Any) -> Any:
     """Return a prompt of the same session of the same container that came afterwards; at most one."""
     later, over = aliased(AcpMessage), aliased(AcpConnection)
     return (
         select(later.id)
         .join(over, over.id == later.connection_id)
         .where(*_is_prompt(later), later.acp_session_id == AcpMessage.acp_session_id)
-        .where(later.id > AcpMessage.id, over.container_id == AcpConnection.container_id)
-        .limit(1)
+        .where(later.id > AcpMessage.id, over.container_id == of.c.container_id)
+        .limit(fixed(1))
         .lateral("later")
     )
 
 
 def _is_prompt(record: Any) -> tuple[ColumnElement[bool], ...]:
-    return record.method == PROMPT, record.rpc_kind == RpcKind.REQUEST
+    return record.method == literal_column(f"'{PROMPT}'"), record.rpc_kind == fixed(RpcKind.REQUEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Float, case, cast, func, select
+from sqlalchemy import Float, case, cast, func, literal, select, true
 
 from app.models import Container, ContainerLease, Gateway, GatewayEnded
 
@@ -76,10 +76,12 @@ def ended(session: Session, limit: int = 20) -> Sequence[GatewayEnded]:
     return session.scalars(select(GatewayEnded).order_by(GatewayEnded.ended_at.desc()).limit(limit)).all()
 
 
-def rows(session: Session, sort: str = FIRST) -> Sequence[GatewayRow]:
+def rows(
+    session: Session, sort: str = FIRST, holdings: Mapping[uuid.UUID | None, int] | None = None
+) -> Sequence[GatewayRow]:
     """Return all gateways, the oldest first; the dead among them until they are struck off.
 
-    `sort` is one of SORTS, after a dash for the other way.
+    `sort` is one of SORTS, after a dash for the other way. `holdings` are what `held_by_each` has returned.
     """
     silence = cast(func.extract("epoch", func.clock_timestamp() - Gateway.heartbeat_at), Float)
     state = case(
@@ -88,25 +90,26 @@ def rows(session: Session, sort: str = FIRST) -> Sequence[GatewayRow]:
         (silence > Gateway.lease_seconds / 2.0, "late"),
         else_="ready",
     )
-    held = (
-        select(func.count())
-        .where(ContainerLease.gateway_id == Gateway.id)
-        .where(ContainerLease.expires_at > func.clock_timestamp())
-        .scalar_subquery()
-    )
-    computed = {"state": state, "silence": silence, "held": held}
+    computed = {"state": state, "silence": silence, "held": literal(0)}
     columns: list[Any] = [
         computed[name] if name in computed else getattr(Gateway, name) for name in GatewayRow._fields
     ]
-    found = [GatewayRow._make(row) for row in session.execute(select(*columns).order_by(Gateway.id))]
+    held = holdings or held_by_each(session)
+    found = [
+        row._replace(held=held.get(row.id, 0))
+        for row in map(GatewayRow._make, session.execute(select(*columns).order_by(Gateway.id)))
+    ]
     return sorted(found, key=SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
 
 
-def held_by_nobody(session: Session) -> int:
-    """Count the containers that no gateway holds now."""
-    lease = (
-        select(ContainerLease.container_id)
-        .where(ContainerLease.container_id == Container.id, ContainerLease.gateway_id.is_not(None))
-        .where(ContainerLease.expires_at > func.clock_timestamp())
+def held_by_each(session: Session) -> Mapping[uuid.UUID | None, int]:
+    """Count the containers that each gateway holds now, and under None those that no gateway does."""
+    lease = select(ContainerLease.gateway_id).where(ContainerLease.container_id == Container.id)
+    holder = lease.where(ContainerLease.expires_at > func.clock_timestamp()).lateral()
+    counted = (
+        select(holder.c.gateway_id, func.count())
+        .select_from(Container)
+        .outerjoin(holder, true())
+        .group_by(holder.c.gateway_id)
     )
-    return session.scalar(select(func.count()).select_from(Container).where(~lease.exists())) or 0
+    return {row[0]: row[1] for row in session.execute(counted)}

@@ -90,7 +90,8 @@ def page(
 
 def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limit: int) -> Found:
     """Look at one record after the other, down to a least id, but at no more than `WINDOW`."""
-    floor = _floor(session, scope.within, scope.ceiling, least)
+    # Without a term every record matches, and none has to be looked for.
+    floor = _floor(session, scope.within, scope.ceiling, least) if scope.terms else None
     bounds = [] if scope.before is None else [AcpMessage.id < scope.before]
     bounds += [AcpMessage.id >= each for each in (floor.id if floor else least,) if each is not None]
     matching = select(AcpMessage).where(*conditions(scope.terms), *bounds)

@@ -93,7 +93,8 @@ class Bar(NamedTuple):
 
 def fleet(session: Session) -> Fleet:
     """Return the gateways as the overview shows them."""
-    return Fleet(gateways.rows(session), gateways.held_by_nobody(session))
+    held = gateways.held_by_each(session)
+    return Fleet(gateways.rows(session, holdings=held), held.get(None, 0))
 
 
 def figures(session: Session, now: dt.datetime, shown: Fleet) -> Figures:

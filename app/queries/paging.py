@@ -12,11 +12,13 @@ import datetime as dt
 import json
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import literal, tuple_
 
 from app.errors import Invalid
+from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +38,8 @@ LONGEST: Final = 1000
 """Characters of a cursor; a name has 100."""
 NOT_ONE: Final = "it is not one of this list and order; start at its first page"
 BIGGEST: Final = 2**31 - 1
+KEPT: Final = 256
+"""Statements of first pages that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,7 @@ def read(
     """
     order = orders[where.sort]
     back = where.after is None and where.before is not None
-    found = session.execute(keyed(statement, order, where).limit(limit + 1)).all()
+    found = session.execute(_limited(statement, order, where, limit + 1)).all()
     more, found = len(found) > limit, found[:limit]
     if back:
         found = found[::-1]
@@ -114,6 +118,18 @@ def read(
         write(where.sort, found[0][-keys:]) if found and has_before else None,
         write(where.sort, found[-1][-keys:]) if found and (back or more) else None,
     )
+
+
+def _limited(statement: Select[Any], order: Order, where: Where, limit: int) -> Select[Any]:
+    if where.after is None and where.before is None:
+        return _first(statement, order, where, limit)
+    return keyed(statement, order, where).limit(fixed(limit))
+
+
+@lru_cache(KEPT)
+def _first(statement: Select[Any], order: Order, where: Where, limit: int) -> Select[Any]:
+    """Return the statement of a first page, the same object for the same: SQLAlchemy knows it then."""
+    return keyed(statement, order, where).limit(fixed(limit))
 
 
 def keyed(statement: Select[Any], order: Order, where: Where) -> Select[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from app.models import AcpConnection, AcpMessage
 from app.protocol.frames import RpcKind
 from app.protocol.states import ConnectionStatus, Direction
+from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
     import uuid
@@ -25,7 +26,7 @@ WITHIN: Final = 100
 def of_connection(session: Session, connection_id: uuid.UUID) -> Sequence[AcpMessage]:
     """Return the requests of an agent that wait for a caller, the oldest first; none once it is lost."""
     connected = select(AcpConnection.id).where(
-        AcpConnection.id == connection_id, AcpConnection.status == ConnectionStatus.CONNECTED
+        AcpConnection.id == connection_id, AcpConnection.status == fixed(ConnectionStatus.CONNECTED)
     )
     request = aliased(AcpMessage, _last_requests(connected.scalar_subquery()).subquery())
     return session.scalars(select(request).where(~_answered(request)).order_by(request.id)).all()
@@ -37,7 +38,7 @@ def oldest(connection: FromClause) -> FromClause:
     request = aliased(AcpMessage, last)
     return (
         select(request.method, request.caller, request.timestamp)
-        .where(connection.c.status == ConnectionStatus.CONNECTED, ~_answered(request))
+        .where(connection.c.status == fixed(ConnectionStatus.CONNECTED), ~_answered(request))
         .order_by(request.id)
         .limit(1)
         .correlate(connection)
@@ -49,7 +50,7 @@ def on(connection_id: Any, status: Any) -> ColumnElement[bool]:
     """Tell of each of some connections whether anything waits there."""
     table = connection_id.class_
     request = aliased(AcpMessage, _last_requests(connection_id).correlate(table).subquery())
-    waits = select(request.id).where(status == ConnectionStatus.CONNECTED, ~_answered(request))
+    waits = select(request.id).where(status == fixed(ConnectionStatus.CONNECTED), ~_answered(request))
     return waits.correlate(table).exists()
 
 
@@ -58,9 +59,11 @@ def _last_requests(connection_id: Any) -> Select[AcpMessage]:
     return (
         select(AcpMessage)
         .where(AcpMessage.connection_id == connection_id)
-        .where(AcpMessage.direction == Direction.INBOUND, AcpMessage.rpc_kind == RpcKind.REQUEST)
+        .where(
+            AcpMessage.direction == fixed(Direction.INBOUND), AcpMessage.rpc_kind == fixed(RpcKind.REQUEST)
+        )
         .order_by(AcpMessage.id.desc())
-        .limit(WITHIN)
+        .limit(fixed(WITHIN))
     )
 
 

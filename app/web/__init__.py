@@ -31,6 +31,7 @@ from app.web import (
     overview,
     prompts,
     protocol_migrations,
+    reading,
     saved_views,
     search,
     sessions,
@@ -75,6 +76,7 @@ def register(app: Flask) -> None:
     app.before_request(assets.check)
     compression.register(app)  # before the headers: what is registered last runs first
     app.after_request(headers.add)
+    reading.register(app)
     filters.register(app)
     figures.register(app)
     app.add_template_global(navigation.places)

@@ -10,6 +10,7 @@ from flask import Blueprint, abort, render_template, request
 
 from app.access import permission
 from app.extensions import db
+from app.live import recent
 from app.protocol.states import Direction
 from app.queries import connection_list, ends, messages
 from app.queries import connections as queries
@@ -25,6 +26,8 @@ bp = Blueprint("connections", __name__, url_prefix="/connections")
 
 USUAL_RANGE: Final = dt.timedelta(days=1)
 """Ends are counted over this while unless the URL says another."""
+ENDS_KEPT_FOR: Final = 5.0
+"""Seconds for which these counts are kept, for all who ask for the same range."""
 
 
 @bp.get("")
@@ -38,15 +41,18 @@ def index() -> ResponseReturnValue:
     narrowed.offer()
     after, before = _cursor("after"), _cursor("before")
     session, first = db.session(), since or now - USUAL_RANGE
+    asked = (narrowed.since.data, narrowed.until.data)
     return render_template(
         "connections/index.html",
         narrowed=narrowed,
         page=connection_list.page(
             session, narrowed.values(), order=narrowed.sorted_by, after=after, before=before
         ),
-        counts=connection_list.counts(session),
-        ends=ends.by_kind(session, first, until),
-        together=ends.together(session, first, until or now),
+        counts=recent.figures("connections by state", lambda: connection_list.counts(session)),
+        ends=recent.figures(("ends", *asked), lambda: ends.by_kind(session, first, until), ENDS_KEPT_FOR),
+        together=recent.figures(
+            ("together", *asked), lambda: ends.together(session, first, until or now), ENDS_KEPT_FOR
+        ),
         first=first,
         now=now,
     )

@@ -9,7 +9,8 @@ from flask import current_app, g
 from flask_login import current_user
 from markupsafe import Markup, escape
 
-from app.live.fragments import container_rows, fragment
+from app.live.fragments import fragment
+from app.live.lines import lines
 from app.protocol.conversation import read
 from app.protocol.end_kinds import SIDES
 from app.protocol.endings import CLOSE_CODES
@@ -60,7 +61,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(explained.end, "explained_end")
     app.add_template_filter(short)
     app.add_template_global(fragment)
-    app.add_template_global(container_rows)
+    app.add_template_global(lines)
     app.add_template_global(may)
     app.add_template_global(state_mark)
     app.add_template_global(now)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flask import render_template, request
 
 from app.extensions import db
+from app.live import recent
 from app.queries import past as queries
 from app.queries.past import RANGES, USUAL
 from app.web import moments
@@ -14,6 +15,9 @@ from app.web.forms.past import PastForm
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
+
+COUNTED_FOR: Final = 60.0
+"""Seconds for which the counts of a moment are kept: the past changes only where something is removed."""
 
 
 def show(noun: str) -> ResponseReturnValue:
@@ -28,7 +32,7 @@ def show(noun: str) -> ResponseReturnValue:
         narrowed=narrowed,
         after=after,
         page=queries.page(session, at, narrowed.values(), after=after),
-        counts=queries.counts(session, at),
+        counts=recent.figures(("states at", at), lambda: queries.counts(session, at), COUNTED_FOR),
     )
 
 

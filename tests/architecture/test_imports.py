@@ -34,7 +34,7 @@ ALLOWED = {
     "access": WRITES,
     "live": WRITES | {"access"},
     "prompting": BASE | {"protocol"},
-    "web": WRITES | {"access", "assets", "live.fragments", "prompting"},
+    "web": WRITES | {"access", "assets", "live.fragments", "live.lines", "live.recent", "prompting"},
     "gateway": WRITES | {"config", "config_values", "embedded"},
     "demo": BASE | {"protocol", "config", "config_values"},
     "cli": WRITES
