@@ -151,6 +151,18 @@ class Settings:
         10,
         "Seconds, 3 to 60, that a gateway's hold on a container lasts without renewal.",
     )
+    webhook_url: str = _variable(
+        "CONSOLE_WEBHOOK_URL",
+        read.endpoint_url,
+        "",
+        "Is told when a rollout pauses, rolls back or ends: a POST, under the containers' endpoint policy.",
+    )
+    webhook_secret: str | None = _variable(
+        "CONSOLE_WEBHOOK_SECRET",
+        read.credential,
+        None,
+        "Reference env:NAME or file:NAME of the secret that these notifications are signed with.",
+    )
     half_open_seconds: float = _variable(
         "CONSOLE_HALF_OPEN_SECONDS",
         read.seconds(2, 300),

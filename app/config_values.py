@@ -127,6 +127,21 @@ def credential_names(text: str) -> frozenset[str]:
     return names
 
 
+def endpoint_url(text: str) -> str:
+    parts = urlsplit(text)
+    odd = "@" in parts.netloc or parts.query or parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or odd:
+        # The text is not repeated in the error: such URLs are often secrets.
+        raise ValueError("is not https://host/path, without a user, a query and a fragment")
+    return text
+
+
+def credential(text: str) -> str:
+    if not re.fullmatch(r"(env:[A-Za-z_]\w*|file:[\w.-]+(/[\w.-]+)*)", text, re.ASCII):
+        raise ValueError("write a reference, env:NAME or file:NAME, never the secret itself")
+    return text
+
+
 def file(text: str) -> Path:
     if not Path(text).is_file():
         raise ValueError(f"there is no file {text!r}")

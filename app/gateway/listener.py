@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
-from app.services.doorbell import INTENTS, LEASES_FREE
+from app.services.doorbell import INTENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from app.gateway.database import Database
 
@@ -26,10 +26,10 @@ CHECK_SECONDS: Final = 10.0
 async def listen(
     database: Database,
     on_intent: Callable[[uuid.UUID], None],
-    on_free: Callable[[], None],
+    on_word: Mapping[str, Callable[[], None]],
     on_gap: Callable[[], None],
 ) -> None:
-    """Call `on_intent` with the id of every container rung for, and `on_free` when leases are, for ever.
+    """Call `on_intent` with the id of every container rung for, and what `on_word` has for a word, for ever.
 
     After each (re)connection `on_gap` is called, because rings may have been missed.
     """
@@ -40,8 +40,8 @@ async def listen(
                 on_gap()
                 while True:
                     async for notice in connection.notifies(timeout=CHECK_SECONDS):
-                        if notice.payload == LEASES_FREE:
-                            on_free()
+                        if (called := on_word.get(notice.payload)) is not None:
+                            called()
                         else:
                             _pass_on(notice.payload, on_intent)
                     await connection.execute("SELECT 1")

@@ -21,20 +21,23 @@ from app.gateway.metrics import Metrics
 from app.gateway.presence import Presence
 from app.gateway.pulse import Pulse
 from app.gateway.recorder import Limits, Recorder
+from app.gateway.rollout_controller import RolloutController
 from app.gateway.rollups import Rollups
 from app.gateway.search_index import SearchIndex
 from app.gateway.supervisors import Supervisors
 from app.gateway.tenure import Tenure
 from app.gateway.together import Together
 from app.gateway.vitals import Vitals
+from app.gateway.webhooks import Webhooks
 from app.models import new_id
 from app.protocol.endings import Ending
 from app.services import recoveries
+from app.services.doorbell import LEASES_FREE, ROLLOUTS, WEBHOOKS
 from app.services.leases import SESSIONS
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from app.config import Settings
     from app.gateway.batch import Entry, Lease
@@ -82,6 +85,7 @@ class Gateway:
             moves=Together(database, partial(recoveries.move_many, gateway_id=gateway_id)),
         )
         self._supervisors = Supervisors(self.context)
+        self._rollouts, self._webhooks = RolloutController(database), Webhooks(database, settings)
         self._holder = Holder(
             gateway_id, settings, heart, tenure, supervisors=self._supervisors, load=self._load
         )
@@ -105,7 +109,9 @@ class Gateway:
                 workers.create_task(self._pulse.measure()),
                 workers.create_task(SearchIndex(self._database, self.context.recorder).run()),
                 workers.create_task(Rollups(self._database, self.context.recorder).run()),
-                workers.create_task(listen(self._database, self._on_intent, self._holder.look, self._on_gap)),
+                workers.create_task(self._rollouts.run()),
+                workers.create_task(self._webhooks.run()),
+                workers.create_task(listen(self._database, self._on_intent, self._on_word, self._on_gap)),
                 workers.create_task(self._holder.hold(self._advertised(server))),
                 workers.create_task(self._holder.balance()),
             ]
@@ -147,8 +153,18 @@ class Gateway:
         else:
             self._holder.look()
 
+    @property
+    def _on_word(self) -> Mapping[str, Callable[[], None]]:
+        """What is done when the doorbell says a word."""
+        return {
+            LEASES_FREE: self._holder.look,
+            ROLLOUTS: self._rollouts.ring,
+            WEBHOOKS: self._webhooks.ring,
+        }
+
     def _on_gap(self) -> None:
-        self._holder.look()
+        for look in self._on_word.values():
+            look()
         self._supervisors.ring_all()
 
 

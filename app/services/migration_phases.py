@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from app.errors import Invalid
 from app.models import ProtocolMigration, ProtocolMigrationStep
-from app.protocol.states import BEFORE_THE_SWITCH, MigrationPhase, Protocol, check_migration_move
+from app.protocol.states import BEFORE_THE_SWITCH, Cause, MigrationPhase, Protocol, check_migration_move
 from app.services import doorbell
 from app.services.rules import enforced
 
@@ -69,6 +69,8 @@ def advance(session: Session, migration: ProtocolMigration, target: MigrationPha
         taken_back.rollback = True
     session.flush()
     doorbell.tell(session, migration.container_id)
+    if target in FINAL and migration.cause in (Cause.ROLLOUT, Cause.ROLLBACK):
+        doorbell.wake_rollouts(session)
 
 
 def retry(session: Session, migration: ProtocolMigration, detail: str) -> None:

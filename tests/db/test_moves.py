@@ -103,8 +103,9 @@ SEEDS = {
     "rollout_wave": "WITH r AS (INSERT INTO rollout (name, to_protocol, plan, reason, digest, created_by)"
     " VALUES ('r', 'acp', '{}', 'r', '', 'ann') RETURNING id) INSERT INTO rollout_wave"
     " (rollout_id, number, baking_at, state) SELECT id, 1, now(), %s FROM r",
-    "rollout_container": "WITH r AS (INSERT INTO rollout (name, to_protocol, plan, reason, digest, created_by)"
-    " VALUES ('r', 'acp', '{}', 'r', '', 'ann') RETURNING id), s AS (SELECT %s AS state)"
+    "rollout_container": "WITH r AS (INSERT INTO rollout"
+    " (name, to_protocol, plan, reason, digest, created_by) VALUES ('r', 'acp', '{}', 'r', '', 'ann')"
+    " RETURNING id), s AS (SELECT %s AS state)"
     " INSERT INTO rollout_container (rollout_id, name, position, wave, state)"
     " SELECT id, 'a', 0, CASE s.state WHEN 'left_out' THEN NULL ELSE 1 END, s.state FROM r, s",
 }

@@ -61,6 +61,12 @@ class Store:
         return cursor.fetchall() if cursor.description else []
 
     @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction, committed at the end."""
+        with Session(self._engine) as session, session.begin():
+            yield session
+
+    @contextmanager
     def container(self, name: str) -> Iterator[tuple[Session, Container]]:
         """A transaction with a container, committed at the end."""
         with Session(self._engine) as session, session.begin():

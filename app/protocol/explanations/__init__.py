@@ -14,6 +14,7 @@ from app.protocol.explanations.dialling import DIAL, HANDSHAKE
 from app.protocol.explanations.entry import LONGEST, Explanation, Family
 from app.protocol.explanations.moving import ACTION, ENDING, MIGRATION
 from app.protocol.explanations.recording import FRAME
+from app.protocol.explanations.rollouts import ROLLOUT
 from app.protocol.explanations.system import SYSTEM
 from app.protocol.reasons import Reason
 
@@ -46,7 +47,7 @@ _ALL: Final = (
         )
         for reason in Reason
     ),
-    *(*SYSTEM, *HANDSHAKE, *FRAME, *MIGRATION, *ACTION, *CALLER, *RPC, *CLOSE, *HTTP, *CONSOLE),
+    *(*SYSTEM, *HANDSHAKE, *FRAME, *MIGRATION, *ROLLOUT, *ACTION, *CALLER, *RPC, *CLOSE, *HTTP, *CONSOLE),
 )
 TABLE: Final[Mapping[str, Explanation]] = {each.code: each for each in _ALL}
 """Every explanation by its code."""

@@ -29,6 +29,7 @@ class Family(StrEnum):
     HANDSHAKE = "Handshake and health"
     FRAME = "Frames and missing messages"
     MIGRATION = "Protocol migrations"
+    ROLLOUT = "Rollouts"
     ACTION = "What operators asked for"
     CALLER = "What callers are told"
     RPC = "JSON-RPC error codes"

@@ -40,6 +40,8 @@ ELSEWHERE = (
         "app/protocol/states.py",
         "app/protocol/strategies.py",
     ),  # of forms, each beside its field
+    *("app/protocol/rollout_plan.py", "app/protocol/rollout_waves.py", "app/protocol/windows.py"),
+    "app/protocol/rollout_states.py",  # each beside its button
     *("app/protocol/preflight", "app/protocol/blast.py"),  # each says what to do beside it
 )
 NOT_FAILURES = re.compile(
