@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from app import cli, live, web
+from app.access import FRESH
 from app.config import Settings
 from app.embedded import DatabaseAddress
 from app.extensions import bootstrap, csrf, db, htmx, migrate, security, sock
@@ -68,7 +69,8 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SECURITY_SEND_REGISTER_EMAIL": False,
         "SECURITY_LOGOUT_METHODS": ["POST"],  # a link in somebody's page must not sign people out
         "SECURITY_RETURN_GENERIC_RESPONSES": True,  # nobody learns here who has an account
-        "SECURITY_FRESHNESS": timedelta(minutes=-1),  # no route for asking the password again
+        "SECURITY_FRESHNESS": FRESH,
+        "SECURITY_VERIFY_TEMPLATE": "security/verify.html",
         "SOCK_SERVER_OPTIONS": {
             "max_message_size": 64 * 1024,
             # A browser that does not answer a ping until the next is cut: within 10 s after it has stalled.

@@ -6,9 +6,12 @@ A route without a mark is refused, so that a forgotten one fails closed (and fai
 from __future__ import annotations
 
 import logging
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from flask import abort, current_app, request
+from flask import abort, current_app, flash, redirect, request, session, url_for
 from flask_login import current_user
 
 from app.extensions import db
@@ -31,6 +34,10 @@ View = TypeVar("View", bound="Callable[..., object]")
 PUBLIC: Final = "public"
 # Routes that extensions bring: files for the browser, and the way in and out.
 PUBLIC_ENDPOINTS: Final = frozenset({"static", "bootstrap.static", "security.login", "security.logout"})
+VERIFY: Final = "security.verify"
+"""Where somebody who is signed in gives the password again."""
+FRESH: Final = timedelta(minutes=15)
+"""How long ago whoever opens what concerns a fleet may have given the password; to send it, as long again."""
 
 
 def permission(name: Permission) -> Callable[[View], View]:
@@ -41,6 +48,15 @@ def permission(name: Permission) -> Callable[[View], View]:
 def public(view: View) -> View:
     """Mark a view that anybody may open."""
     return _mark(PUBLIC)(view)
+
+
+def fresh(view: View) -> View:
+    """Mark a view that asks for the password again where it was given long ago: what concerns a fleet.
+
+    The page with the form and what takes the form both have it, so that nobody fills in a form for nothing.
+    """
+    view.fresh = True  # type: ignore[attr-defined]  # functions take attributes
+    return view
 
 
 def _mark(name: str) -> Callable[[View], View]:
@@ -55,6 +71,8 @@ def needed(app: Flask, endpoint: str) -> str | None:
     """Return an endpoint's mark: a permission, `public`, or None for one that has been forgotten."""
     if endpoint in PUBLIC_ENDPOINTS:
         return PUBLIC
+    if endpoint == VERIFY:
+        return "read"
     return getattr(app.view_functions[endpoint], "permission", None)
 
 
@@ -63,7 +81,10 @@ def guard() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # there is no such page, and Flask says so
     needs = needed(current_app, request.endpoint)
-    return None if needs == PUBLIC else require(needs)
+    refused = None if needs == PUBLIC else require(needs)
+    if refused is None and getattr(current_app.view_functions[request.endpoint], "fresh", False):
+        return _verify()
+    return refused
 
 
 def require(needs: str | None) -> ResponseReturnValue | None:
@@ -73,6 +94,18 @@ def require(needs: str | None) -> ResponseReturnValue | None:
     if needs is None or not current_user.has_permission(needs):
         _deny(needs)
     return None
+
+
+def _verify() -> ResponseReturnValue | None:
+    """Let pass who has given the password not long ago; send others to give it again, and back here then."""
+    opening = request.method in {"GET", "HEAD"}
+    within = FRESH if opening else 2 * FRESH
+    if time.time() - session.get("fs_paa", 0.0) <= within.total_seconds():  # set by Flask-Security
+        return None
+    came_from = urlsplit(request.referrer or "")
+    back = request.full_path if opening else f"{came_from.path or '/'}?{came_from.query}"
+    flash("This concerns many containers: give your password again first.", "info")
+    return redirect(url_for(VERIFY, next=back.rstrip("?")))
 
 
 def actor() -> Actor:

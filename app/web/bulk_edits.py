@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
-from app.access import actor, permission
+from app.access import actor, fresh, permission
 from app.errors import ConsoleError, Invalid
 from app.extensions import db
 from app.queries import containers
@@ -64,6 +64,7 @@ class Selection(NamedTuple):
 
 @bp.route("", methods=["GET", "POST"])
 @permission("configure")
+@fresh
 def edit() -> ResponseReturnValue:
     """Show which containers and which settings, and what would come of it; stores nothing."""
     selection, settings = Selection.sent(), SettingsForm(request.values)
@@ -75,6 +76,7 @@ def edit() -> ResponseReturnValue:
 
 @bp.post("/apply")
 @permission("configure")
+@fresh
 def apply() -> ResponseReturnValue:
     """Do what was previewed, if it still is that; otherwise show the preview again."""
     selection, settings, confirm = Selection.sent(), SettingsForm(request.values), ConfirmForm()
@@ -110,10 +112,10 @@ def _again(
 ) -> ResponseReturnValue:
     """Show the preview as it is now; the number has to be typed anew, the reason stays."""
     shown = _preview(selection, changes) if changes and not settings.errors else None
-    fresh = {"reason": confirm.reason.data, "fingerprint": shown.fingerprint if shown else ""}
-    form = ConfirmForm(formdata=None, data=fresh)
+    kept = {"reason": confirm.reason.data, "fingerprint": shown.fingerprint if shown else ""}
+    form = ConfirmForm(formdata=None, data=kept)
     for name, problems in confirm.errors.items():
-        if name in fresh or name == "count":
+        if name in kept or name == "count":
             form[name].errors = problems
     return _page(selection, settings, shown, form), status
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 
-from app.access import actor, permission
+from app.access import actor, fresh, permission
 from app.errors import ConsoleError
 from app.extensions import db
 from app.queries import fleet_actions as queries
@@ -28,6 +28,7 @@ bp = Blueprint("fleet_actions", __name__, url_prefix="/fleet-actions")
 
 @bp.get("/new")
 @permission("operate")
+@fresh
 def new() -> ResponseReturnValue:
     """Show who is concerned and who is left out; nothing is asked yet."""
     choice = ChoiceForm(request.args)
@@ -53,6 +54,7 @@ def configuration() -> ResponseReturnValue:
 
 @bp.post("/")
 @permission("operate")
+@fresh
 def create() -> ResponseReturnValue:
     """Ask, if the set is still the one that was shown, and its size was typed."""
     choice, form, session = ChoiceForm(request.form), ConfirmationForm(), db.session()

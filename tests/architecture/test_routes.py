@@ -35,6 +35,7 @@ ROUTES = {
     "security.static": frozenset(),  # an extension's scripts that no page of ours uses
     "security.login": EVERYBODY,
     "security.logout": EVERYBODY,
+    "security.verify": READERS,
     "health.healthz": EVERYBODY,
     "overview.index": READERS,
     "overview.changes": READERS,

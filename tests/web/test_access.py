@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select, text
@@ -9,11 +11,13 @@ from sqlalchemy import select, text
 from app.config import Settings
 from app.models import AuditEvent
 from tests.conftest import SECRET_KEY
+from tests.web.conftest import PASSWORD
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from flask import Flask
+    from flask.testing import FlaskClient
 
     from tests.web.conftest import SignIn, World
 
@@ -133,3 +137,34 @@ def test_a_lost_role_counts_from_the_next_request_on(sign_in: SignIn, world: Wor
     world.session.execute(text("DELETE FROM console_user_role"))
     world.session.commit()
     assert viewer.get("/").status_code == 403
+
+
+def long_ago(client: FlaskClient, seconds: float) -> None:
+    """Have the password be given so long ago."""
+    with client.session_transaction() as session:
+        session["fs_paa"] = time.time() - seconds
+
+
+def test_what_concerns_a_fleet_asks_for_the_password_again(sign_in: SignIn) -> None:
+    operator, opened = sign_in("operator"), "/fleet-actions/new?kind=probe&choose=all"
+    long_ago(operator, 14 * 60)
+    assert operator.get(opened).headers.get("Location") == "/containers"  # nobody is there to be asked
+    long_ago(operator, 16 * 60)
+    asked = operator.get(opened)
+    assert asked.headers["Location"] == "/verify?next=" + quote(opened, safe="/?")
+    assert "was given more than a quarter of an hour ago" in operator.get(asked.headers["Location"]).text
+    wrong = operator.post(asked.headers["Location"], data={"password": "wrong"})
+    assert wrong.status_code == 200
+    assert operator.get(opened).headers["Location"].startswith("/verify")
+    given = operator.post(asked.headers["Location"], data={"password": PASSWORD})
+    assert given.headers["Location"] == opened
+    assert operator.get(opened).headers["Location"] == "/containers"
+
+
+def test_a_form_that_was_opened_in_time_can_be_sent_for_as_long_again(sign_in: SignIn) -> None:
+    operator, came_from = sign_in("operator"), "http://localhost/fleet-actions/new?kind=probe"
+    long_ago(operator, 29 * 60)
+    assert "verify" not in operator.post("/fleet-actions/", data={}).headers.get("Location", "")
+    long_ago(operator, 31 * 60)
+    asked = operator.post("/fleet-actions/", data={}, headers={"Referer": came_from})
+    assert asked.headers["Location"] == "/verify?next=/fleet-actions/new?kind%3Dprobe"
