@@ -10,7 +10,7 @@
   const clock = (at) => at.toLocaleTimeString(undefined, { hour12: false });
 
   let socket = null, wrapper = null, attempt = 0, timer = null, retryAt = 0;
-  let state = "off", away = false, heardAt = null, focusId = null;
+  let state = "off", away = false, heardAt = null;
 
   // timeline.js, on pages with rows, says where they end and whether it holds them back, and takes them itself.
   const live = (window.live = { newest: () => null, held: () => null, rows: null, caughtUp: () => {} });
@@ -112,16 +112,9 @@
     // A line whose row has left the list meanwhile; htmx would call it an error.
     const id = /^<\w+[^>]*? id="([^"]+)"/.exec(event.detail.message)?.[1];
     if (id && !$(id)) return event.preventDefault();
-    focusId = document.activeElement?.id || document.activeElement?.closest("[id]")?.id || null;
     showLive();
   });
-  document.addEventListener("htmx:wsAfterMessage", () => {
-    refetch();
-    if (focusId && document.activeElement === document.body) {
-      const found = $(focusId);
-      (found?.matches("a, button, input, select, textarea, summary") ? found : found?.querySelector("a, button"))?.focus({ preventScroll: true });
-    }
-  });
+  document.addEventListener("htmx:wsAfterMessage", () => refetch());
 
   // A container was added or removed: the list is fetched anew, with the filter and the page of its address.
   const total = () => $("container-counts")?.dataset.total;

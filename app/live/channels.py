@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Iterator, Sequence
 
+    from app.live.fragments import Parameters
     from app.live.news import News, Place
     from app.live.viewer import Viewer
+    from app.queries.configuration_revisions import RevisionFilter
+    from app.queries.connection_list import ConnectionFilter
     from app.queries.fleet_sessions import SessionFilter
     from app.queries.paging import Where
     from app.queries.protocol_migrations import MigrationFilter
@@ -238,6 +241,38 @@ class Sessions(Channel):
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
         return [("fleet_sessions", {"narrowed": self._narrowed})]
+
+
+class Connections(Channel):
+    """The first page of the connections that a filter finds, and how many there are in each state."""
+
+    every = 1.0  # any container's change may concern it
+
+    def __init__(self, narrowed: ConnectionFilter, order: str, query: Parameters) -> None:
+        super().__init__()
+        self._subject = {"narrowed": narrowed, "order": order, "query": query}
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell.connection_id is None
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("connection_counts", {}), ("connection_list", self._subject)]
+
+
+class Revisions(Channel):
+    """The first page of the configuration revisions that a filter finds."""
+
+    every = 1.0
+
+    def __init__(self, narrowed: RevisionFilter, query: Parameters) -> None:
+        super().__init__()
+        self._subject = {"narrowed": narrowed, "query": query}
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell.connection_id is None
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("revisions", self._subject)]
 
 
 class Containers(Channel):

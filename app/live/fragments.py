@@ -23,6 +23,7 @@ from app.queries import (
     configuration_revisions,
     configuration_trials,
     connection_actions,
+    connection_list,
     connections,
     containers,
     ends,
@@ -48,11 +49,15 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import AcpMessage
+    from app.queries.configuration_revisions import RevisionFilter, RevisionRow
+    from app.queries.connection_list import ConnectionFilter
     from app.queries.fleet_sessions import SessionFilter
     from app.queries.paging import Where
     from app.queries.past import Span
     from app.queries.protocol_migrations import MigrationFilter
     from app.queries.statistics_view import View
+
+    Parameters = Sequence[tuple[str, str]]
 
 TIMELINE_ROWS: Final = 50
 """The records that a timeline shows at first, and loads at once when older ones are asked for."""
@@ -60,6 +65,9 @@ TIMELINE_ROWS: Final = 50
 
 SHOWN_STUCK: Final = 6
 """How much of what is stuck the overview lists."""
+
+REVISIONS: Final = 50
+"""Configuration revisions that a page of the list shows."""
 
 NEIGHBOURS: Final = 3
 MOST_AROUND: Final = 50
@@ -292,6 +300,32 @@ def _fleet_sessions(session: Session, narrowed: SessionFilter) -> Mapping[str, A
     return {"page": fleet_sessions.page(session, narrowed), "narrowed": narrowed}
 
 
+def _connection_list(
+    session: Session, narrowed: ConnectionFilter, order: str, query: Parameters
+) -> Mapping[str, Any]:
+    found = connection_list.page(session, narrowed, order=order)
+    return {"page": found, "query": dict(query), "begun": True}
+
+
+def _connection_counts(session: Session) -> Mapping[str, Any]:
+    read = partial(connection_list.counts, session)
+    return {"counts": recent.figures("connections by state", read)}
+
+
+def _revisions(session: Session, narrowed: RevisionFilter, query: Parameters) -> Mapping[str, Any]:
+    found = configuration_revisions.page(session, narrowed, limit=REVISIONS + 1)
+    return revisions_shown(found, query)
+
+
+def revisions_shown(
+    found: Sequence[RevisionRow], query: Parameters, before: uuid.UUID | None = None
+) -> Mapping[str, Any]:
+    """Return the context of the list of revisions; one more than a page has been read."""
+    rows = found[:REVISIONS]
+    older = rows[-1].revision.id if len(found) > REVISIONS else None
+    return {"rows": rows, "older": older, "query": dict(query), "before": before, "labels": LABELS}
+
+
 def _statistics(session: Session, view: View) -> Mapping[str, Any]:
     span = view.span(_now())
     found, shown = statistics.groups(session, view, span), ALL if view.whole else TOP
@@ -368,6 +402,9 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "message_around": Fragment("messages/_around.html", _message_around),
     "conversation": Fragment("sessions/_conversation.html", _conversation),
     "fleet_sessions": Fragment("sessions/_fleet.html", _fleet_sessions),
+    "connection_list": Fragment("connections/_list.html", _connection_list),
+    "connection_counts": Fragment("connections/_counts.html", _connection_counts),
+    "revisions": Fragment("configuration_revisions/_list.html", _revisions),
     "statistics": Fragment("statistics/_figures.html", _statistics),
     "message_rows": Fragment("messages/_rows.html", _message_rows),
     "found_rows": Fragment("messages/_rows.html", _found_rows),

@@ -13,6 +13,7 @@ from app.errors import Invalid, NotFound
 from app.extensions import db, sock
 from app.live.channels import (
     Configuration,
+    Connections,
     Containers,
     Conversation,
     FleetAction,
@@ -20,6 +21,7 @@ from app.live.channels import (
     Message,
     Migrations,
     Overview,
+    Revisions,
     Sessions,
     Statistics,
 )
@@ -28,20 +30,25 @@ from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
+from app.queries import configuration_revisions, connection_list
+from app.queries.configuration_revisions import RevisionFilter
+from app.queries.connection_list import ConnectionFilter
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.gateways import sort_of
 from app.queries.message_filter import parse
 from app.queries.paging import Where
 from app.queries.protocol_migrations import ORDERS, MigrationFilter, check
 from app.queries.statistics_view import View
+from app.services.configurations import LABELS
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable
 
     from simple_websocket import Server
 
     from app.live.channels import Channel
+    from app.live.fragments import Parameters
 
 Handler = TypeVar("Handler", bound="Callable[..., None]")
 
@@ -85,6 +92,24 @@ def protocol_migrations(socket: Server) -> None:
         socket.close(*CONFUSED)
         return
     _watch(socket, ("protocol-migrations", narrowed, where), lambda: Migrations(narrowed, where))
+
+
+@live("/connections")
+def connections(socket: Server) -> None:
+    narrowed, query = ConnectionFilter.of(request.args), _said(connection_list.PARAMETERS)
+    order = request.args.get("order", "")
+    _watch(socket, ("connections", query), lambda: Connections(narrowed, order, query))
+
+
+@live("/configurations")
+def revisions(socket: Server) -> None:
+    narrowed, query = RevisionFilter.of(request.args, LABELS), _said(configuration_revisions.PARAMETERS)
+    _watch(socket, ("revisions", query), lambda: Revisions(narrowed, query))
+
+
+def _said(names: Collection[str]) -> Parameters:
+    """Return of the address what a list's links carry on, in its order."""
+    return tuple((name, value) for name, value in request.args.items() if name in names and value)
 
 
 @live("/sessions")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -11,14 +12,18 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from app.errors import NotFound
 from app.models import ConfigurationRevision, Container
 from app.models.base import first_id_at
+from app.queries.narrowing import identity
 
 if TYPE_CHECKING:
-    import datetime as dt
     import uuid
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
+
+
+PARAMETERS: Final = ("container", "actor", "field", "since", "until", "bulk")
+"""Of a URL: what the list is narrowed to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,19 @@ class RevisionFilter:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     bulk: uuid.UUID | None = None
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, str | None], fields: Collection[str]) -> RevisionFilter:
+        """Read it from parameters of a URL, with the fields that there are; what is none narrows nothing."""
+        given = {name: (arguments.get(name) or "").strip() for name in PARAMETERS}
+        return cls(
+            container=given["container"],
+            actor=given["actor"],
+            field=given["field"] if given["field"] in fields else "",
+            since=_moment(given["since"]),
+            until=_moment(given["until"]),
+            bulk=identity(given["bulk"]),
+        )
 
 
 class RevisionRow(NamedTuple):
@@ -133,3 +151,11 @@ def _narrow(
     if narrowed.bulk is not None:
         statement = statement.where(revision.bulk_id == narrowed.bulk)
     return statement
+
+
+def _moment(text: str) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

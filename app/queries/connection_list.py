@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import DateTime, case, func, select, true
 
 from app.models import AcpConnection, AcpConnectionTransition, Container
-from app.protocol.end_kinds import of_reason
-from app.protocol.states import ENDS, ConnectionStatus
+from app.protocol.end_kinds import SIDES, of_reason, of_word
+from app.protocol.states import ENDS, ConnectionStatus, Protocol
 from app.queries.ends import ended_as
+from app.queries.moments import read
 from app.queries.past import TRANSPORT
 
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 
 OLDEST: Final = "oldest"
 """The order that begins with the connection opened first; else it is the one opened last."""
+PARAMETERS: Final = ("q", "status", "protocol", "by", "kind", "since", "until", "order")
+"""Of a URL: what the list is narrowed to, and its order."""
+_WORDS: Final[Mapping[str, Collection[str]]] = {
+    "status": frozenset(ConnectionStatus),
+    "protocol": frozenset(Protocol),
+    "by": frozenset(SIDES),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,15 @@ class ConnectionFilter:
     by: str = ""
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, str | None]) -> ConnectionFilter:
+        """Read it from parameters of a URL; what it does not know narrows nothing."""
+        given = {name: (arguments.get(name) or "").strip() for name in (*PARAMETERS, "kind")}
+        known = {name: given[name] if given[name] in words else "" for name, words in _WORDS.items()}
+        kind = given["kind"] if of_word(given["kind"]) else ""
+        times = {name: read(given[name]) for name in ("since", "until")}
+        return cls(text=given["q"], kind=kind, **known, **times)  # type: ignore[arg-type]
 
 
 class ConnectionRow(NamedTuple):

@@ -26,7 +26,9 @@ PAGES: Final[Mapping[str, frozenset[str]]] = {
     ),
     "audit": frozenset({"actor", "action", "subject", "since", "until", "sort"}),
     "gateways": frozenset({"sort"}),
-    "users": frozenset({"q", "active", "sort"}),
+    "users": frozenset({"q", "role", "active", "sort"}),
+    "connections": frozenset({"q", "status", "protocol", "by", "kind", "since", "until", "order"}),
+    "configuration_revisions": frozenset({"container", "actor", "field", "since", "until", "bulk"}),
 }
 """The lists that can be saved, by their blueprints, each with the parameters that make up a view of it."""
 

@@ -9,6 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from app.access import actor, permission
 from app.errors import ConsoleError, Outdated
 from app.extensions import db
+from app.live.fragments import REVISIONS, revisions_shown
 from app.queries import configuration_revisions as queries
 from app.queries import containers
 from app.services import configurations
@@ -21,6 +22,7 @@ from app.web.timeline import cursor
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Mapping
 
     from flask.typing import ResponseReturnValue
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 bp = Blueprint("configuration_revisions", __name__)
 
-PAGE: Final = 50
 OF_CONTAINER: Final = "/containers/<uuid:container_id>/configuration/revisions/<int:number>"
 
 
@@ -46,16 +47,12 @@ class Difference(NamedTuple):
 def index() -> ResponseReturnValue:
     """Show who changed which configuration, the newest first."""
     narrowed, before = RevisionsForm(request.args), cursor()
-    found = queries.page(db.session(), narrowed.values(), before=before, limit=PAGE + 1)
-    rows = found[:PAGE]
-    return render_template(
-        "configuration_revisions/index.html",
-        narrowed=narrowed,
-        rows=rows,
-        labels=LABELS,
-        before=before,
-        older=rows[-1].revision.id if len(found) > PAGE else None,
-    )
+    query = narrowed.in_url()
+    shown: Mapping[str, Any] = {"before": None, "query": query}
+    if before:
+        found = queries.page(db.session(), narrowed.values(), before=before, limit=REVISIONS + 1)
+        shown = revisions_shown(found, list(query.items()), before)
+    return render_template("configuration_revisions/index.html", narrowed=narrowed, **shown)
 
 
 @bp.get(OF_CONTAINER)

@@ -41,14 +41,19 @@ def index() -> ResponseReturnValue:
     narrowed.offer()
     after, before = _cursor("after"), _cursor("before")
     session, first = db.session(), since or now - USUAL_RANGE
+    begun = after is None and before is None
+    found = None
+    if not begun:
+        found = connection_list.page(
+            session, narrowed.values(), order=narrowed.sorted_by, after=after, before=before
+        )
     asked = (narrowed.since.data, narrowed.until.data)
     return render_template(
         "connections/index.html",
         narrowed=narrowed,
-        page=connection_list.page(
-            session, narrowed.values(), order=narrowed.sorted_by, after=after, before=before
-        ),
-        counts=recent.figures("connections by state", lambda: connection_list.counts(session)),
+        page=found,
+        begun=begun,
+        query=narrowed.in_url(),
         ends=recent.figures(("ends", *asked), lambda: ends.by_kind(session, first, until), ENDS_KEPT_FOR),
         together=recent.figures(
             ("together", *asked), lambda: ends.together(session, first, until or now), ENDS_KEPT_FOR

@@ -75,6 +75,8 @@ ROUTES = {
     "shared_incidents.export": EVERYBODY,
     "fleet_sessions.index": READERS,
     "live.sessions": READERS,
+    "live.connections": READERS,
+    "live.revisions": READERS,
     "sessions.index": READERS,
     "sessions.show": READERS,
     "users.index": ADMINS,

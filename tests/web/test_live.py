@@ -4,6 +4,7 @@ import json
 import threading
 import uuid
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,8 @@ from app.live.viewer import Viewer
 from app.models import new_id
 from app.models.access import user_role
 from app.queries import containers as stored
+from app.queries.configuration_revisions import RevisionFilter
+from app.queries.connection_list import ConnectionFilter
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.message_filter import parse
 from app.queries.paging import Where
@@ -149,6 +152,31 @@ def test_a_page_and_its_socket_show_the_same_bytes(
     assert str(record.id) in envelope
 
 
+def test_the_lists_of_connections_and_of_revisions_are_live(
+    sign_in: SignIn, world: World, open_page: Open, container: Container, connection: AcpConnection
+) -> None:
+    viewer = sign_in("viewer")
+    page = viewer.get("/connections?status=connected").text
+    assert 'ws-connect="/live/connections?status=connected"' in page
+    listed = open_page("/live/connections?status=connected")
+    assert hear(listed, 'id="connection-counts"') in page
+    assert hear(listed, 'id="connection-list"') in page
+    connections.end(world.session, connection, "the container is stopped")
+    world.session.commit()
+    hear(listed, "No connection matches")
+    assert viewer.get("/connections?after=x").status_code == 400
+
+    page = viewer.get(f"/configurations?container={container.name}").text
+    assert f'ws-connect="/live/configurations?container={container.name}"' in page
+    saved = open_page(f"/live/configurations?container={container.name}&before=x&field=none")
+    assert hear(saved, 'id="revisions"') in page
+    values = ConfigurationValues.of(container.configuration)
+    changed = replace(values, idle_timeout=7000)
+    configurations.update(world.session, container.configuration, changed, TEST, "try it")
+    world.session.commit()
+    hear(saved, "try it")
+
+
 def rows_envelope(socket: ClientConnection) -> str:
     said = hear(socket, "timeline-rows")
     return said.removeprefix('<ol hx-swap-oob="afterbegin:#timeline-rows">').removesuffix("</ol>")
@@ -165,6 +193,9 @@ def test_no_partial_brings_its_own_envelope(
     subjects: dict[str, dict[str, Any]] = {
         "gateways": {},
         "container_counts": {},
+        "connection_counts": {},
+        "connection_list": {"narrowed": ConnectionFilter(), "order": "", "query": ()},
+        "revisions": {"narrowed": RevisionFilter(), "query": ()},
         "migrations": {"narrowed": MigrationFilter(), "where": Where("start", True)},
         "fleet_action": {"fleet_action_id": asked.id},
         "message_rows": {"records": [record]},

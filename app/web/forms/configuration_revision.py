@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import uuid
 from typing import TYPE_CHECKING
 
 from flask_wtf import FlaskForm
@@ -37,14 +35,7 @@ class RevisionsForm(Form):  # type: ignore[misc]  # WTForms ships no types
 
     def values(self) -> RevisionFilter:
         """Return the filter that the query takes; what cannot be read narrows nothing."""
-        return RevisionFilter(
-            container=self.container.data or "",
-            actor=self.actor.data or "",
-            field=self.field.data if self.field.data in LABELS else "",
-            since=_moment(self.since.data),
-            until=_moment(self.until.data),
-            bulk=_uuid(self.bulk.data),
-        )
+        return RevisionFilter.of(self.data, LABELS)
 
     def in_url(self) -> Mapping[str, str]:
         """Return the filter as parameters of a URL."""
@@ -63,18 +54,3 @@ class RevertForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     @property
     def base_number(self) -> int | None:
         return whole(self.base.data)
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    try:
-        moment = dt.datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def _uuid(text: str | None) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text) if text else None
-    except ValueError:
-        return None

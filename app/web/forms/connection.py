@@ -9,12 +9,10 @@ from wtforms import Form, SelectChoice, SelectField, StringField
 from app.protocol.end_kinds import KINDS, SIDES, of_word, peer
 from app.protocol.states import ConnectionStatus
 from app.queries.connection_list import OLDEST, ConnectionFilter
-from app.web import moments
 from app.web.forms.container import PROTOCOLS
 from app.web.forms.fields import known, line_field
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Mapping
 
 STATUSES = [SelectChoice(each.value) for each in ConnectionStatus]
@@ -46,15 +44,7 @@ class ConnectionForm(Form):  # type: ignore[misc]  # WTForms ships no types
             self.kind.choices = [*self.kind.choices, SelectChoice(kind.word, kind.title)]
 
     def values(self) -> ConnectionFilter:
-        return ConnectionFilter(
-            text=self.q.data or "",
-            status=known(self.status.data, STATUSES),
-            protocol=known(self.protocol.data, PROTOCOLS),
-            by=known(self.by.data, BY),
-            kind=self.kind.data if of_word(self.kind.data or "") else "",
-            since=_moment(self.since.data),
-            until=_moment(self.until.data),
-        )
+        return ConnectionFilter.of(self.data)
 
     @property
     def sorted_by(self) -> str:
@@ -74,7 +64,3 @@ class ConnectionForm(Form):  # type: ignore[misc]  # WTForms ships no types
             "order": self.sorted_by,
         }
         return {name: value for name, value in given.items() if value}
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    return moments.read(text) if text else None
