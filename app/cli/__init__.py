@@ -14,9 +14,9 @@ from app.cli.gateway import gateway
 from app.cli.gateways import gateways
 from app.cli.group import ConsoleGroup
 from app.cli.incidents import incidents
+from app.cli.migrations import migrations
 from app.cli.overview import overview
 from app.cli.prompts import prompts
-from app.cli.protocol_migrations import protocol_migrations
 from app.cli.serve import serve
 from app.cli.statistics import statistics
 from app.cli.tokens import tokens
@@ -49,7 +49,7 @@ demo = DemoGroup("demo", help="Run a fleet of containers to try the console with
 
 COMMANDS = (
     *(serve, gateway, gateways, demo, overview, containers, connections, configurations),
-    *(protocol_migrations, prompts, tokens, users, audit, explain, incidents, statistics),
+    *(migrations, prompts, tokens, users, audit, explain, incidents, statistics),
 )
 
 
@@ -57,3 +57,4 @@ def register(app: Flask) -> None:
     """Add our commands to those of Flask and its extensions."""
     for command in COMMANDS:
         app.cli.add_command(command)
+    app.cli.add_command(migrations, "protocol-migrations")  # as it was called first

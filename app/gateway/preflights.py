@@ -14,7 +14,7 @@ from app.errors import DialError
 from app.gateway.beside import Beside
 from app.gateway.rows import reason
 from app.protocol import preflight_findings as findings
-from app.protocol.preflight import Check, Verdict, blocking, ordered
+from app.protocol.preflight import Check, Verdict, blocking, joined
 from app.queries import connections
 from app.queries import preflights as stored
 from app.services import preflights
@@ -48,7 +48,7 @@ class Preflights(Beside["PendingPreflight", "Sequence[Check]"]):
 
     async def _carry_out(self, pending: PendingPreflight, now: Snapshot) -> Sequence[Check]:
         checks = await of_rows(self._connector, pending.to_protocol)
-        if any(each.name in NOT_DIALLED for each in blocking(checks)):
+        if leaves_nothing_to_dial(checks):
             return checks
         began = time.monotonic()
         try:
@@ -56,7 +56,7 @@ class Preflights(Beside["PendingPreflight", "Sequence[Check]"]):
         except DialError as error:
             return merged(checks, findings.failed(str(error)))
         try:
-            seen = await judge(self._connector, link, now, (time.monotonic() - began) * 1000)
+            seen = await judge(self._connector, link, now.protocol, (time.monotonic() - began) * 1000)
         finally:
             await link.close("only looked whether it could be migrated")
         return merged(checks, seen)
@@ -76,19 +76,21 @@ async def of_rows(connector: Connector, to: Protocol, *, own: uuid.UUID | None =
     return await connector.ledger.write(read)
 
 
+def leaves_nothing_to_dial(checks: Sequence[Check]) -> bool:
+    """Tell whether rows alone say that there is nothing to dial, or that it must not be dialled."""
+    return any(each.name in NOT_DIALLED for each in blocking(checks))
+
+
 def merged(checks: Sequence[Check], seen: Sequence[Check]) -> Sequence[Check]:
-    """Join what rows and network told; where both judge the same, what the network told, unless it passes."""
-    by_name = {each.name: each for each in checks}
-    for each in seen:
-        if each.verdict is not Verdict.PASS or each.name not in by_name:
-            by_name[each.name] = each
-    return ordered(
-        Check(each.name, each.verdict, reason(each.reason), reason(each.remedy)) for each in by_name.values()
-    )
+    """Join what rows and network told, as it can be stored: agents have written parts of it."""
+    return [
+        Check(each.name, each.verdict, reason(each.reason), reason(each.remedy))
+        for each in joined(checks, seen)
+    ]
 
 
-async def judge(connector: Connector, link: Link, now: Snapshot, milliseconds: float) -> Sequence[Check]:
-    """Judge a link over the target after its handshake, which took so long."""
+async def judge(connector: Connector, link: Link, protocol: Protocol, milliseconds: float) -> Sequence[Check]:
+    """Judge a link over the target after its handshake, which took so long; `protocol` is the present one."""
     settled, to = link.negotiated, link.protocol
     if settled is None:
         raise ValueError("a link is judged after its handshake")
@@ -102,11 +104,11 @@ async def judge(connector: Connector, link: Link, now: Snapshot, milliseconds: f
         tls=tls,
         days_left=_days_left(tls),
     )
-    other = await _other_side(connector, now.protocol)
+    other = await _other_side(connector, protocol)
     return [
         *findings.reached(found),
         alive,
-        findings.capabilities(settled.capabilities, other, now.protocol, to),
+        findings.capabilities(settled.capabilities, other, protocol, to),
         findings.sessions(settled.capabilities, connector.channel.mux.sessions, to),
     ]
 

@@ -11,7 +11,14 @@ from sqlalchemy import exists, func, or_, select
 
 from app.models import AcpConnection, Container, ProtocolMigration
 from app.protocol.endings import Ending
-from app.protocol.states import BEFORE_THE_SWITCH, ActionKind, ContainerStatus, MigrationPhase, Protocol
+from app.protocol.states import (
+    BEFORE_THE_SWITCH,
+    ActionKind,
+    Cause,
+    ContainerStatus,
+    MigrationPhase,
+    Protocol,
+)
 from app.queries import (
     configuration_trials,
     connection_actions,
@@ -44,6 +51,7 @@ class OpenMigration:
     phase: MigrationPhase
     from_protocol: Protocol
     to_protocol: Protocol
+    cause: Cause
     plan: Plan
     measured: dict[str, Any] | None
     switch_asked_by: str | None
@@ -294,6 +302,7 @@ def _open_migration(
         phase=MigrationPhase(migration.phase),
         from_protocol=Protocol(migration.from_protocol),
         to_protocol=Protocol(migration.to_protocol),
+        cause=Cause(migration.cause),
         plan=migration.plan,
         measured=migration.measured,
         switch_asked_by=migration.switch_asked_by,

@@ -16,7 +16,7 @@ from app.extensions import db
 from app.live import recent
 from app.live.fragments import fragment
 from app.live.news import Fact, Row, Signal
-from app.queries import fleet_actions, messages
+from app.queries import containers, fleet_actions, messages, protocol_migrations
 
 if TYPE_CHECKING:
     import uuid
@@ -142,6 +142,34 @@ class Beating(Channel):
     def refresh(self) -> list[News]:
         self._stale = True  # whenever it is due
         return super().refresh()
+
+
+class Migration(Channel):
+    """One protocol migration, phase by phase."""
+
+    def __init__(self, migration_id: uuid.UUID) -> None:
+        super().__init__()
+        self._subject = {"migration_id": migration_id}
+        self._container_id = protocol_migrations.get(db.session(), migration_id).container_id
+
+    def hear(self, bell: Bell) -> None:
+        self._stale = self._stale or bell == (self._container_id, None)
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("migration_standing", self._subject), ("migration_details", self._subject)]
+
+
+class MigrationStart(Beating):
+    """What a move of a container would meet and concern; that a lease has ended, no bell tells."""
+
+    every = 1.0
+
+    def __init__(self, container_id: uuid.UUID) -> None:
+        super().__init__()
+        self._subject = {"container_id": containers.get(db.session(), container_id).id}
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("preflight", self._subject), ("blast", self._subject)]
 
 
 class Gateways(Beating):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -17,9 +18,13 @@ from markupsafe import Markup
 from app.errors import NotFound
 from app.extensions import db
 from app.live import bands, recent
+from app.protocol.phases import way
+from app.protocol.preflight import BY_NETWORK, joined, overall
 from app.protocol.states import Protocol
+from app.protocol.strategies import Strategy
 from app.queries import (
     acp_sessions,
+    blast,
     configuration_revisions,
     configuration_trials,
     connection_actions,
@@ -33,6 +38,7 @@ from app.queries import (
     messages,
     overview,
     past,
+    preflights,
     protocol_migrations,
     statistics,
     stuck,
@@ -41,6 +47,7 @@ from app.queries import (
 from app.queries.statistics import ALL, TOP
 from app.services.configurations import DEFAULTS, LABELS, ConfigurationValues
 from app.services.connection_actions import obstacles
+from app.services.preflights import obstacle as dry_run_obstacle
 
 if TYPE_CHECKING:
     import uuid
@@ -168,6 +175,58 @@ def _migration_actions(session: Session, container_id: uuid.UUID) -> Mapping[str
 def _migration_history(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
     found = protocol_migrations.of_container(session, container_id)
     return {"container_id": container_id, "migrations": found}
+
+
+def _migration_standing(session: Session, migration_id: uuid.UUID) -> Mapping[str, Any]:
+    migration = protocol_migrations.get(session, migration_id)
+    session.refresh(migration)
+    return {
+        "migration": migration,
+        "plan": migration.plan,
+        "stations": way(migration.plan, [each.phase for each in migration.steps]),
+        "meanwhile": blast.of(session, migration.container).interrupts(Strategy.GRACEFUL),
+    }
+
+
+def _migration_details(session: Session, migration_id: uuid.UUID) -> Mapping[str, Any]:
+    migration = protocol_migrations.get(session, migration_id)
+    steps = list(migration.steps)
+    return {
+        "migration": migration,
+        "plan": migration.plan,
+        "steps": list(zip_longest(steps, [each.at for each in steps[1:]])),
+        "looked": preflights.of_migration(session, migration_id),
+    }
+
+
+def _preflight(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    target = container.other_protocol
+    policy = current_app.extensions["settings"].endpoint_policy()
+    static = preflights.static_checks(session, container, target, policy)
+    last = preflights.latest(session, container_id, target)
+    seen = last.found if last is not None and not last.open else []
+    checks = joined(static, seen)
+    return {
+        "container": container,
+        "target": target,
+        "last": last,
+        "checks": checks,
+        "verdict": overall(checks),
+        "of_dry_run": overall(joined([], seen)),
+        "network": BY_NETWORK,
+        "obstacle": dry_run_obstacle(session, container),
+        "holder": gateways.holder(session, container_id),
+    }
+
+
+def _blast(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    return {
+        "container_id": container_id,
+        "radius": blast.of(session, container),
+        "strategies": list(Strategy),
+    }
 
 
 def _configuration_values(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
@@ -377,6 +436,10 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "connection_actions": Fragment("connection_actions/_actions.html", _connection_actions),
     "fleet_action": Fragment("fleet_actions/_progress.html", _fleet_action),
     "migration_actions": Fragment("protocol_migrations/_actions.html", _migration_actions),
+    "migration_standing": Fragment("protocol_migrations/_standing.html", _migration_standing),
+    "migration_details": Fragment("protocol_migrations/_details.html", _migration_details),
+    "preflight": Fragment("preflights/_panel.html", _preflight),
+    "blast": Fragment("preflights/_blast.html", _blast),
     "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
     "configuration_values": Fragment("configurations/_values.html", _configuration_values),
     "configuration_revisions": Fragment("configuration_revisions/_history.html", _configuration_revisions),

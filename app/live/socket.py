@@ -19,7 +19,9 @@ from app.live.channels import (
     FleetAction,
     Gateways,
     Message,
+    Migration,
     Migrations,
+    MigrationStart,
     Overview,
     Revisions,
     Sessions,
@@ -92,6 +94,16 @@ def protocol_migrations(socket: Server) -> None:
         socket.close(*CONFUSED)
         return
     _watch(socket, ("protocol-migrations", narrowed, where), lambda: Migrations(narrowed, where))
+
+
+@live("/protocol-migrations/<uuid:migration_id>")
+def protocol_migration(socket: Server, migration_id: uuid.UUID) -> None:
+    _watch(socket, ("protocol-migration", migration_id), lambda: Migration(migration_id))
+
+
+@live("/containers/<uuid:container_id>/protocol-migrations")
+def migration_start(socket: Server, container_id: uuid.UUID) -> None:
+    _watch(socket, ("migration-start", container_id), lambda: MigrationStart(container_id))
 
 
 @live("/connections")

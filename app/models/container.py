@@ -63,6 +63,11 @@ class Container(Base):
         back_populates="container", passive_deletes="all", order_by="AcpConnection.id.desc()"
     )
 
+    @property
+    def other_protocol(self) -> Protocol:
+        """The protocol that it is not on: where it would move to."""
+        return Protocol.HTTP if self.session.protocol_type == Protocol.ACP else Protocol.ACP
+
     def supports(self, protocol: str) -> bool:
         """Tell whether the container speaks a protocol."""
         return protocol in self.supported_protocols

@@ -48,7 +48,7 @@ class Blast:
         words = [_plural(count, noun) for count, noun in counted if count]
         return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
-    def interrupts(self, strategy: Strategy, drain_seconds: int = 10) -> str:
+    def interrupts(self, strategy: Strategy) -> str:
         """Say what becomes of callers and of what they wait for, if it began now."""
         if strategy is Strategy.IMMEDIATE:
             now = (
@@ -57,13 +57,13 @@ class Blast:
                 else "nothing is open that it would interrupt"
             )
             return f"{_sentence(now)}. {STAY}"
-        waited = f"New requests wait meanwhile, up to {drain_seconds} s. {STAY}"
-        finish = f"{self.open} may finish; what is open after {drain_seconds} s is interrupted"
+        waited = f"New requests wait meanwhile, up to the drain limit. {STAY}"
+        finish = f"{self.open} may finish; what is open at the drain limit is interrupted"
         graceful = f"{_sentence(finish if self.open else 'nothing is open now')}. {waited}"
         if strategy is Strategy.SCHEDULED:
             return f"Nothing before its time; then as graceful, with what is open by then. {STAY}"
         if strategy is Strategy.MANUAL:
-            return f"Nothing until somebody switches it; then as graceful. If that were now: {graceful}"
+            return f"Nothing until somebody switches it; then as graceful. {STAY}"
         return graceful
 
 

@@ -41,6 +41,10 @@ TITLES: Final[Mapping[str, str]] = {
     "permissions": "Unanswered permissions",
 }
 """Each check in words, in the order in which they are shown."""
+BY_NETWORK: Final = frozenset(
+    {"endpoint", "credential", "reachable", "tls", "handshake", "health", "capabilities", "sessions"}
+)
+"""What a side handshake judges; of the endpoint, rows tell a part."""
 _ORDER: Final = {name: place for place, name in enumerate(TITLES)}
 
 
@@ -92,6 +96,16 @@ def overall(checks: Iterable[Check]) -> Verdict:
 def blocking(checks: Iterable[Check]) -> Sequence[Check]:
     """Return the checks by which the move would fail."""
     return [check for check in checks if check.verdict is Verdict.BLOCK]
+
+
+def joined(checks: Iterable[Check], seen: Iterable[Check]) -> list[Check]:
+    """Join what rows tell now with what the network has told; of both on the same, what does not pass."""
+    by_name = {each.name: each for each in checks}
+    for each in seen:
+        beside = by_name.get(each.name)
+        if each.name in BY_NETWORK and (beside is None or beside.verdict is Verdict.PASS):
+            by_name[each.name] = each
+    return ordered(by_name.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +180,8 @@ def _configuration(standing: Standing) -> Check:
     except EndpointRefused as error:
         return told("configuration", Verdict.BLOCK, str(error))
     how = "over TLS" if endpoint.encrypted else "without encryption"
-    level = standing.encryption_level
-    return Check(
-        "configuration", Verdict.PASS, f"{endpoint} is dialled {how}, as the encryption level {level} asks"
-    )
+    reason = f"dialled {how}, as the encryption level {standing.encryption_level} asks, at {endpoint}"
+    return Check("configuration", Verdict.PASS, reason)
 
 
 def _endpoint(standing: Standing) -> Check:
@@ -188,7 +200,7 @@ def _endpoint(standing: Standing) -> Check:
 
 def _gateway(standing: Standing) -> Check:
     if standing.gateway is not None:
-        return Check("gateway", Verdict.PASS, f"{standing.gateway} holds the container")
+        return Check("gateway", Verdict.PASS, f"held by {standing.gateway}")
     remedy = "see Gateways; what is asked is done as soon as one holds it"
     return Check("gateway", Verdict.WARN, "no gateway holds the container at present", remedy)
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from app.errors import Conflict, Invalid
 from app.models import Preflight
-from app.protocol.preflight import blocking, overall
+from app.protocol.preflight import blocking, joined, overall
 from app.protocol.states import Protocol
 from app.protocol.strategies import Strategy
 from app.queries import blast, containers, protocol_migrations
@@ -90,16 +90,15 @@ def finish(session: Session, preflight: Preflight, checks: Iterable[Check]) -> N
 def record(
     session: Session, migration: ProtocolMigration, gateway_id: uuid.UUID, checks: Iterable[Check]
 ) -> Preflight:
-    """Store what a protocol migration has found in its own preflight. It is complete at once."""
+    """Store what a protocol migration has found in its own preflight, in place of what it found before."""
     now = session.scalar(select(func.clock_timestamp()))
-    preflight = Preflight(
+    preflight = stored.of_migration(session, migration.id) or Preflight(
         container_id=migration.container_id,
         to_protocol=migration.to_protocol,
         requested_by=migration.requested_by,
-        gateway_id=gateway_id,
-        taken_at=now,
         migration_id=migration.id,
     )
+    preflight.gateway_id, preflight.taken_at = gateway_id, now
     _complete(session, preflight, checks)  # first: what is added before it is open for a moment
     session.add(preflight)
     session.flush()
@@ -138,5 +137,7 @@ def check_startable(
         if plan.strategy not in LATER or each.name in lasting:
             raise Conflict(f"{each.reason}; {each.remedy}")
     last = stored.latest(session, container.id, to)
-    if not anyway and last is not None and (found := blocking(last.found)):
-        raise Conflict(f"the last preflight blocked: {found[0].reason}; run it again, or start anyway")
+    if not anyway and last is not None and (found := blocking(joined([], last.found))):
+        raise Conflict(
+            f"the last preflight blocked: {found[0].reason}; run it again, or choose how, and start anyway"
+        )

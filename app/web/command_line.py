@@ -5,14 +5,27 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from app.protocol.strategies import Strategy, Verification, zone_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from app.models import Container
+    from app.protocol.strategies import Plan
     from app.web.listing import Listing
 
 PROGRAM: Final = ("flask", "--app", "wsgi")
 OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {"containers": {"q": "search"}, "users": {"q": "search"}}
 """Parameters that are called differently on the command line."""
+
+VERIFICATION: Final[Mapping[str, str]] = {
+    "seconds": "watch",
+    "pings": "pings",
+    "max_error_rate": "max-error-rate",
+    "min_sample": "min-sample",
+    "max_latency_ratio": "max-latency-ratio",
+}
+"""What the thresholds of a verification are called on the command line."""
 
 
 def command(*words: str) -> str:
@@ -38,6 +51,21 @@ def options(given: Iterable[tuple[str, str]], names: Mapping[str, str]) -> Itera
     As one word each: a value that begins with a dash is no option.
     """
     return (f"--{names.get(name, name)}={value}" for name, value in given)
+
+
+def migration(container: Container, to: str, plan: Plan) -> str:
+    """Return the command that starts a protocol migration with this plan."""
+    words = ["start", container.name, f"--to={to}", f"--strategy={plan.strategy}"]
+    if plan.strategy != Strategy.IMMEDIATE:
+        words.append(f"--drain={plan.drain_seconds}")
+    if plan.scheduled_at is not None and plan.scheduled_zone is not None:
+        local = plan.scheduled_at.astimezone(zone_of(plan.scheduled_zone))
+        words += [f"--at={local:%Y-%m-%dT%H:%M}", f"--zone={plan.scheduled_zone}"]
+    usual = Verification().as_dict()
+    for name, value in plan.verification.as_dict().items():
+        if value != usual[name]:
+            words.append(f"--{VERIFICATION[name]}={value}")
+    return command("migrations", *words, "--reason=WHY")
 
 
 def fleet_action(kind: str, choose: str, carried: Iterable[tuple[str, str]]) -> str | None:

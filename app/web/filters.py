@@ -15,6 +15,7 @@ from app.protocol.conversation import read
 from app.protocol.end_kinds import SIDES
 from app.protocol.endings import CLOSE_CODES
 from app.protocol.states import ActionKind, ConnectionStatus, Direction, MessageType, Protocol
+from app.protocol.strategies import zone_of
 from app.web import explained
 from app.web.moments import now, written
 from app.web.payload_tree import tree
@@ -43,6 +44,7 @@ def register(app: Flask) -> None:
     app.add_template_filter(size)
     app.add_template_filter(utc)
     app.add_template_filter(stamp)
+    app.add_template_filter(in_zone)
     app.add_template_filter(preview)
     app.add_template_filter(tree)
     app.add_template_filter(chunk)
@@ -123,6 +125,11 @@ def stamp(moment: dt.datetime | None) -> Markup:
         return Markup('<span class="quiet">never</span>')
     text = utc(moment)
     return Markup(f'<time datetime="{moment.isoformat()}" title="{text}">{text}</time>')  # noqa: S704 - digits
+
+
+def in_zone(moment: dt.datetime, zone: str) -> str:
+    """Write a time as the clocks of a zone show it, with the zone's name."""
+    return f"{moment.astimezone(zone_of(zone)):%Y-%m-%d %H:%M} in {zone.replace('_', ' ')}"
 
 
 def preview(payload: Any) -> str:

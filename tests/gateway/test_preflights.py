@@ -133,6 +133,21 @@ class TestEncrypted:
         assert said(row, "reachable") == ["pass"]
 
 
+@pytest.mark.usefixtures("gateway")
+def test_a_migration_looks_at_the_same_and_keeps_it(store: Store, fleet: DemoFleet) -> None:
+    store.register("http-first", fleet.endpoint("http-first"), prefer="http")
+    store.register("refuser", fleet.endpoint("refuser"), prefer="http")
+    for name, phase, verdict in (("http-first", "completed", "pass"), ("refuser", "failed", "block")):
+        store.connected(name)
+        store.migrate(name, "acp")
+        migration = store.migrated(name)
+        query = "SELECT * FROM protocol_preflight WHERE migration_id = %s"
+        (row,) = store.rows(query, migration["id"])
+        assert (migration["phase"], row["verdict"]) == (phase, verdict)
+        assert "migration" in {each["name"] for each in row["checks"] if each["verdict"] == "pass"}
+    assert "version 2" in migration["error_message"]
+
+
 def test_one_that_nobody_holds_is_looked_at_once_somebody_does(settings: Settings, store: Store) -> None:
     with agent({"initialize": result(INITIALIZED)}) as url:
         store.register("web", url, prefer="http")

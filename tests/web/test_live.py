@@ -40,6 +40,7 @@ from app.services import (
     containers,
     fleet_actions,
     leases,
+    protocol_migrations,
 )
 from app.services.configurations import ConfigurationValues
 from app.services.leases import Load, Member
@@ -189,6 +190,7 @@ def test_no_partial_brings_its_own_envelope(
     record = world.record(connection, {})
     previewed = fleet_actions.preview(world.session, "probe", [container.id])
     asked = fleet_actions.ask(world.session, "probe", previewed, reason="r", actor=TEST)
+    migration = protocol_migrations.request(world.session, container, "acp", reason="r", actor=TEST)
     world.session.commit()
     subjects: dict[str, dict[str, Any]] = {
         "gateways": {},
@@ -203,6 +205,8 @@ def test_no_partial_brings_its_own_envelope(
         "conversation": of_container | {"session_id": "s"},
         "fleet_sessions": {"narrowed": SessionFilter()},
         "statistics": {"view": View()},
+        "migration_standing": {"migration_id": migration.id},
+        "migration_details": {"migration_id": migration.id},
         "message_pair": {"message_id": record.id},
         "message_around": {"message_id": record.id},
         "connection_state": of_connection,

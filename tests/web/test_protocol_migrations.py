@@ -35,8 +35,8 @@ def test_it_says_why_it_cannot_be(sign_in: SignIn, world: World) -> None:
     http_only = world.container("old", ("http",))
     both = world.container("new")
     tried = [
-        (http_only, REASON, "does not support acp"),
-        (both, REASON | {"to_protocol": "http"}, "is on http already"),
+        (http_only, REASON, "registered without ACP"),
+        (both, REASON | {"to_protocol": "http"}, "is on HTTP already"),
         (both, REASON | {"to_protocol": "gopher"}, "Not a valid choice"),
         (both, REASON | {"reason": "  "}, "reason: This field is required"),
         (both, REASON | {"reason": "x" * 501}, "longer than 500"),
@@ -53,7 +53,10 @@ def test_one_at_a_time(sign_in: SignIn, world: World) -> None:
     container = world.container()
     path, migrator = f"/containers/{container.id}/protocol-migrations", sign_in("migrator")
     migrator.post(path, data=REASON)
-    assert "under way already" in migrator.post(path, data=REASON, follow_redirects=True).text
+    assert (
+        "Another one is there: to ACP, pending"
+        in migrator.post(path, data=REASON, follow_redirects=True).text
+    )
     assert len(queries.of_container(world.session, container.id)) == 1
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import DialError
 from app.gateway.migrator import measuring
+from app.gateway.migrator.looking import look
 from app.protocol.states import MigrationPhase
 from app.protocol.strategies import Strategy
 from app.services import migration_phases
@@ -22,9 +23,10 @@ async def begin(work: Work) -> MigrationPhase:
 
 
 async def preflight(work: Work) -> MigrationPhase | None:
-    """Open the new connection beside the old one."""
+    """Open the new connection beside the old one, and look whether anything speaks against it."""
     await measuring.before(work)
     try:
+        await look(work)
         link = await work.open()
         if work.migration.plan.strategy is Strategy.MANUAL:
             return await _prepare(work, await link.health(measuring.PING_SECONDS))

@@ -181,12 +181,16 @@ def test_sessions_that_cannot_be_carried_over_are_named(
             Strategy.GRACEFUL,
             "1 request and 1 question of the agent may finish",
         ),
-        (Blast(requests=2, prompts=1, permissions=3), Strategy.GRACEFUL, "after 30 s is interrupted"),
-        (Blast(), Strategy.GRACEFUL, "Nothing is open now. New requests wait meanwhile, up to 30 s"),
+        (Blast(requests=2, prompts=1, permissions=3), Strategy.GRACEFUL, "at the drain limit is interrupted"),
+        (
+            Blast(),
+            Strategy.GRACEFUL,
+            "Nothing is open now. New requests wait meanwhile, up to the drain limit",
+        ),
         (Blast(prompts=1, requests=1), Strategy.SCHEDULED, "Nothing before its time"),
         (Blast(prompts=1, requests=1), Strategy.MANUAL, "Nothing until somebody switches it"),
     ],
 )
 def test_what_each_strategy_interrupts_is_said(blast: Blast, strategy: Strategy, words: str) -> None:
-    assert words in blast.interrupts(strategy, drain_seconds=30)
+    assert words in blast.interrupts(strategy)
     assert Blast.of(blast.as_dict()) == blast
