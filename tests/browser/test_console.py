@@ -166,6 +166,38 @@ def test_a_container_is_migrated_and_rolled_back(page: Page) -> None:
     expect(page.locator("table")).to_contain_text("more errors")
 
 
+def test_a_move_is_looked_at_prepared_and_switched(page: Page) -> None:
+    open_container(page, "http-first")
+    page.get_by_role("link", name="Choose how…").click()
+    page.get_by_label("Manual", exact=True).check()
+    page.get_by_label("Reason", exact=True).fill("looked at first")
+    page.get_by_role("button", name="Run the preflight (dry run)").click()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    page.evaluate(MARK)
+    preflight = page.locator("#preflight")
+    expect(preflight).to_contain_text("the network, by the dry run")
+    expect(preflight).to_contain_text("Nothing stands in the way")
+    assert page.evaluate(MARKED)
+    page.get_by_text("Verification after the switch").click()
+    page.get_by_label("Watched for, in seconds").fill("0")
+    expect(page.get_by_label("Manual", exact=True)).to_be_checked()
+    page.get_by_role("button", name="Prepare http-first for ACP").click()
+    switch = page.get_by_role("button", name="Switch to ACP now")
+    expect(switch).to_be_visible()
+    page.evaluate(MARK)
+    expect(page.locator(".station-now")).to_contain_text("prepared")
+    elsewhere = page.context.new_page()  # another person switches it, and this page follows
+    elsewhere.goto(page.url)
+    elsewhere.get_by_label("Reason", exact=True).fill("everybody is told")
+    elsewhere.get_by_role("button", name="Switch to ACP now").click()
+    expect(page.get_by_role("button", name="Roll back to HTTP")).to_be_visible()
+    expect(page.locator(".phase-step").last).to_contain_text("completed")
+    assert page.evaluate(MARKED)
+    page.get_by_label("Reason", exact=True).fill("back for the other tests")
+    page.get_by_role("button", name="Roll back to HTTP").click()
+    expect(page.locator(".phase-step").last).to_contain_text("completed")
+
+
 def test_hostile_payloads_are_text(page: Page) -> None:
     open_container(page, "hostile")
     page.get_by_role("textbox", name="Prompt").fill("<img src=x onerror=\"document.title='owned'\">")
