@@ -46,6 +46,10 @@ class Conflict(ConsoleError):
     """Something else stands in the way. See what is under way and try again afterwards."""
 
 
+class Blocked(Conflict):
+    """The preflight shows that it would fail. Mend what it names, look again, and start it then."""
+
+
 class Outdated(Conflict):
     """It was changed since it was shown. Look at what is there now, and decide again."""
 

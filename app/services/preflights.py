@@ -6,11 +6,12 @@ preflight to the next one.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select
 
-from app.errors import Conflict, Invalid
+from app.errors import Blocked, Conflict, Invalid
 from app.models import Preflight
 from app.protocol.preflight import blocking, joined, overall
 from app.protocol.states import Protocol
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from app.services.actor import Actor
 
 BY_MIGRATION: Final = "gateway"
+FRESH: Final = dt.timedelta(days=1)
+"""A dry run from before says nothing any more."""
 LATER: Final = frozenset({Strategy.SCHEDULED})
 """Strategies under which what stands in the way now may be gone by then."""
 
@@ -73,7 +76,7 @@ def request(session: Session, container: Container, to: str, *, actor: Actor) ->
 def take(session: Session, preflight: Preflight, gateway_id: uuid.UUID) -> None:
     """Note which gateway carries a preflight out."""
     preflight.gateway_id = gateway_id
-    preflight.taken_at = session.scalar(select(func.clock_timestamp()))
+    preflight.taken_at = _now(session)
     session.flush()
     doorbell.tell(session, preflight.container_id)
 
@@ -91,7 +94,7 @@ def record(
     session: Session, migration: ProtocolMigration, gateway_id: uuid.UUID, checks: Iterable[Check]
 ) -> Preflight:
     """Store what a protocol migration has found in its own preflight, in place of what it found before."""
-    now = session.scalar(select(func.clock_timestamp()))
+    now = _now(session)
     preflight = stored.of_migration(session, migration.id) or Preflight(
         container_id=migration.container_id,
         to_protocol=migration.to_protocol,
@@ -108,7 +111,7 @@ def record(
 def _complete(session: Session, preflight: Preflight, checks: Iterable[Check]) -> None:
     found = list(checks)
     radius = blast.of(session, containers.get(session, preflight.container_id))
-    now = session.scalar(select(func.clock_timestamp()))
+    now = _now(session)
     preflight.verdict, preflight.completed_at = overall(found), now
     preflight.checks, preflight.blast = [each.as_dict() for each in found], radius.as_dict()
 
@@ -129,15 +132,21 @@ def check_startable(
     since; the migration's own preflight looks again.
 
     Raises:
-        Conflict: with the first reason, and its remedy.
+        Blocked: with the first reason, and its remedy.
     """
     checks = stored.static_checks(session, container, to, policy)
     lasting = {"protocol", "migration"}
     for each in blocking(checks):
         if plan.strategy not in LATER or each.name in lasting:
-            raise Conflict(f"{each.reason}; {each.remedy}")
+            raise Blocked(f"{each.reason}; {each.remedy}")
     last = stored.latest(session, container.id, to)
-    if not anyway and last is not None and (found := blocking(joined([], last.found))):
-        raise Conflict(
-            f"the last preflight blocked: {found[0].reason}; run it again, or choose how, and start anyway"
-        )
+    if anyway or last is None or last.completed_at is None or _now(session) - last.completed_at > FRESH:
+        return
+    if found := blocking(joined([], last.found)):
+        told = f"the last preflight blocked: {found[0].reason}"
+        raise Blocked(f"{told}; run it again, or say that you start anyway")
+
+
+def _now(session: Session) -> dt.datetime:
+    moment: dt.datetime = session.scalars(select(func.clock_timestamp())).one()
+    return moment

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event, select, text
 
-from app.errors import Conflict, Invalid
+from app.errors import Blocked, Conflict, Invalid
 from app.models import AcpMessage, AuditEvent, ContainerLease, Gateway, new_id
 from app.protocol.blast import Blast
 from app.protocol.preflight import Check, Verdict
@@ -193,5 +193,12 @@ def test_what_the_last_dry_run_blocked_is_started_only_knowingly(
     with pytest.raises(Conflict, match="the last preflight blocked: nobody answers"):
         preflights.check_startable(session, container, "acp", Plan())
     preflights.check_startable(session, container, "acp", Plan(), anyway=True)
+    session.execute(text("UPDATE protocol_preflight SET completed_at = now() - interval '25 h'"))
+    session.expire_all()
+    preflights.check_startable(session, container, "acp", Plan())
+    session.execute(text("UPDATE protocol_preflight SET completed_at = now() - interval '23 h'"))
+    session.expire_all()
+    with pytest.raises(Blocked):
+        preflights.check_startable(session, container, "acp", Plan())
     preflights.finish(session, preflights.request(session, container, "acp", actor=TESTER), [])
     preflights.check_startable(session, container, "acp", Plan())

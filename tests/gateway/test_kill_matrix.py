@@ -77,10 +77,10 @@ class Case:
 
 def cases() -> list[Case]:
     """Every commit of graceful, there and back, to both protocols; of the others, those up to the switch."""
-    commits = len(PHASES[Strategy.GRACEFUL]) + 1
+    commits = len(PHASES[Strategy.GRACEFUL]) + 2  # what the preflight found is a commit, too
     ways = [(Strategy.GRACEFUL, to, back, commits + back) for to, back in product(Protocol, (False, True))]
     others = set(Strategy) - {Strategy.GRACEFUL}
-    ways += [(each, Protocol.ACP, False, PHASES[each].index("switching") + 1) for each in sorted(others)]
+    ways += [(each, Protocol.ACP, False, PHASES[each].index("switching") + 2) for each in sorted(others)]
     return [
         Case(strategy, to, back, commit, after)
         for strategy, to, back, last in ways

@@ -25,6 +25,10 @@ _CAUSES: Final[Mapping[type[ConsoleError], tuple[str, str]]] = {
     ),
     errors.IllegalMove: ("somebody else, or the gateway, was faster", "reload the page and look again"),
     errors.NotFound: ("the address is not complete, or somebody removed it", "look for it in its list"),
+    errors.Blocked: (
+        "what the preflight looked at, rows or network, speaks against the protocol migration",
+        "follow the remedy beside the check that blocks, and run the preflight again",
+    ),
     errors.Conflict: (
         "another action, migration or name is in the way",
         "see what is under way, try again after",
