@@ -156,19 +156,11 @@ def _migration_actions(session: Session, container_id: uuid.UUID) -> Mapping[str
     container = containers.get(session, container_id)
     protocol = container.session.protocol_type
     targets = [each for each in Protocol if container.supports(each) and each != protocol]
-    latest = protocol_migrations.of_container(session, container_id, limit=5)
-    succeeded = next((each for each in latest if each.success), None)
-    can_roll_back = (
-        succeeded
-        and succeeded.can_roll_back
-        and succeeded.to_protocol == protocol
-        and container.supports(succeeded.from_protocol)
-    )
     return {
         "container": container,
         "targets": targets,
         "under_way": protocol_migrations.open_of(session, container_id),
-        "to_roll_back": succeeded if can_roll_back else None,
+        "to_roll_back": protocol_migrations.to_roll_back(session, container),
     }
 
 
@@ -184,6 +176,7 @@ def _migration_standing(session: Session, migration_id: uuid.UUID) -> Mapping[st
         "migration": migration,
         "plan": migration.plan,
         "stations": way(migration.plan, [each.phase for each in migration.steps]),
+        "can_roll_back": protocol_migrations.to_roll_back(session, migration.container) is migration,
         "meanwhile": blast.of(session, migration.container).interrupts(Strategy.GRACEFUL),
     }
 

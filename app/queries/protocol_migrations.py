@@ -79,6 +79,21 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 20) -> 
     ).all()
 
 
+def to_roll_back(session: Session, container: Container) -> ProtocolMigration | None:
+    """Return the one protocol migration of a container that can be taken back now, if there is one."""
+    if open_of(session, container.id) is not None:
+        return None
+    last = session.scalar(
+        select(ProtocolMigration)
+        .where(ProtocolMigration.container_id == container.id, ProtocolMigration.success.is_(True))
+        .order_by(ProtocolMigration.id.desc())
+        .limit(1)
+    )
+    if last is None or not last.can_roll_back or not container.supports(last.from_protocol):
+        return None
+    return last if last.to_protocol == container.session.protocol_type else None
+
+
 class Outcome(StrEnum):
     """How a protocol migration has ended, or that it has not.
 

@@ -204,6 +204,7 @@ def test_a_rollback_leads_to_the_one_that_takes_it_back(sign_in: SignIn, world: 
     assert migration is not None
     assert answer.headers["Location"] == f"/protocol-migrations/{migration.id}"
     assert f'href="/protocol-migrations/{completed}"' in migrator.get(answer.headers["Location"]).text
+    assert 'id="roll-back"' not in migrator.get(f"/protocol-migrations/{completed}").text  # it could not work
 
 
 def test_who_may_only_read_sees_no_form(sign_in: SignIn, world: World) -> None:
