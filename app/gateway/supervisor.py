@@ -155,7 +155,7 @@ class Supervisor:
         self._turn = self._turn or self._turns.join(self.ring)
         if self._turn.given:
             return False
-        await self._rest()
+        await self._connector.changed(self._doorbell, None)  # not `_rest`: it is about to connect
         return True
 
     def _leave_line(self) -> None:

@@ -104,7 +104,7 @@ class Ways:
                 # One that has not rested yet is about to connect: who comes now shall not meet an error.
                 if supervisor.channel.book is not None and (supervisor.rested or late):
                     return Channelled(supervisor, f"{label}#{next(self._numbers)}", label)
-                why = NOT_DIALLED if supervisor.rested else NOT_HELD
+                why = NOT_DIALLED if supervisor.rested or late else NOT_HELD
             elif forwarded:
                 raise NotHere
             else:

@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from app.gateway.turns import Turns
 from app.protocol.frames import METHOD_NOT_FOUND
 from app.services import signed_caller
 from tests.support.callers import Caller
@@ -153,6 +154,29 @@ def test_a_gateway_that_stops_names_the_other_and_forwarded_callers_stay(
             assert holder(store, container_id) == other
     finally:
         stopping.clear_away()
+
+
+def test_a_death_costs_forwarded_callers_a_wait_and_nothing_else(
+    settings: Settings, store: Store, fleet: DemoFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even those whose container waits for its turn to be dialled, as many do then."""
+    monkeypatch.setattr(Turns.__init__, "__defaults__", (2.0,))  # a second
+    dying, names = GatewayProcess(settings), ("c0", "c1", "c2")
+    try:
+        dying.started()
+        for name in names:
+            store.register(name, fleet.endpoint("plain"))
+            store.connected(name)
+        with running_gateway(settings) as other, ExitStack() as stack:
+            callers = [stack.enter_context(calling(other, name, store.token(name))) for name in names]
+            for caller in callers:
+                caller.ask("_nothing")
+            dying.kill()
+            asked = [caller.begin("_still_there") for caller in callers]
+            answers = [caller.answer(each) for caller, each in zip(callers, asked, strict=True)]
+            assert [each["error"]["code"] for each in answers] == [METHOD_NOT_FOUND] * len(names)
+    finally:
+        dying.clear_away()
 
 
 def test_a_newcomer_gets_its_share_and_idle_callers_notice_nothing(
