@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app.models import AcpMessage
-from app.web.schema_advice import MODELS, MOST, advise
+from app.web.schema_advice import MOST, advise
+from app.web.schema_models import MODELS
 
 FRAMES = Path("tests/frames/opencode-1.18.33.jsonl")
 

@@ -24,7 +24,7 @@ PLANS = [
 
 def walks(been: tuple[MigrationPhase, ...]) -> Iterator[tuple[MigrationPhase, ...]]:
     yield been
-    for target in MIGRATION_MOVES[been[-1]]:
+    for target in sorted(MIGRATION_MOVES[been[-1]]):
         yield from walks((*been, target))
 
 
