@@ -17,6 +17,7 @@ from app.cli.incidents import incidents
 from app.cli.migrations import migrations
 from app.cli.overview import overview
 from app.cli.prompts import prompts
+from app.cli.rollouts import rollouts
 from app.cli.serve import serve
 from app.cli.statistics import statistics
 from app.cli.tokens import tokens
@@ -49,7 +50,7 @@ demo = DemoGroup("demo", help="Run a fleet of containers to try the console with
 
 COMMANDS = (
     *(serve, gateway, gateways, demo, overview, containers, connections, configurations),
-    *(migrations, prompts, tokens, users, audit, explain, incidents, statistics),
+    *(migrations, prompts, tokens, users, audit, explain, incidents, statistics, rollouts),
 )
 
 

@@ -212,6 +212,21 @@ def parts(
     return paging.read(session, statement, PART_ORDERS, where, make=_part_row, limit=limit)
 
 
+def part_ids(session: Session, rollout_id: uuid.UUID, names: Sequence[str]) -> Sequence[uuid.UUID]:
+    """Return the parts of some containers in a rollout, by their names.
+
+    Raises:
+        NotFound: one takes no part in it.
+    """
+    theirs = select(RolloutContainer.name, RolloutContainer.id).where(
+        RolloutContainer.rollout_id == rollout_id, RolloutContainer.name == func.any(list(names))
+    )
+    found = {row.name: row.id for row in session.execute(theirs)}
+    if missing := [name for name in names if name not in found]:
+        raise NotFound(f"{', '.join(missing)} takes no part in this rollout")
+    return list(found.values())
+
+
 def _part_row(row: Sequence[Any]) -> PartRow:
     seconds = row[-1]
     return PartRow._make([*row[:-1], None if seconds is None else float(seconds)])
