@@ -62,6 +62,8 @@ def test_a_container_on_http_is_looked_at_over_acp(store: Store, fleet: DemoFlee
     assert (row["blast"]["callers"], row["blast"]["sessions"]) == (1, 1)
     assert store.connected("http-first")["id"] == before["id"]
     assert caller.ask("session/load", sessionId=session, cwd="/", mcpServers=[])
+    caller.socket.close()
+    eventually(lambda: store.rows(presence), lambda rows: rows == [{"callers": 0, "sessions": 0}])
 
 
 @pytest.mark.usefixtures("gateway")
@@ -84,6 +86,17 @@ def test_a_wrong_version_blocks_and_counts_nothing(store: Store, fleet: DemoFlee
     assert "version 2" in row["checks"]["handshake"]["reason"]
     assert store.connected("refuser")["id"] == before["id"]
     assert {each["error_count"] for each in store.connections("refuser")} == {0}
+
+
+@pytest.mark.usefixtures("gateway")
+def test_what_an_agent_calls_itself_is_stored_as_text(store: Store) -> None:
+    hostile = {"agentInfo": {"name": "<script>\x00 ghp_" + "a1B2" * 9, "version": "1" * 500}}
+    with agent({"initialize": result(INITIALIZED | hostile)}) as url:
+        store.register("web", url, prefer="http")
+        reason = looked(store, "web")["checks"]["handshake"]["reason"]
+    assert "by <script>␀" in reason
+    assert "a1B2a1B2" not in reason
+    assert len(reason) < 300
 
 
 @pytest.mark.usefixtures("gateway")
