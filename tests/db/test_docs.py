@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from enum import StrEnum
 
-PAGE = (Path(__file__).parents[2] / "docs" / "data-model.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "data-model.md").read_text()
 
 
 def diagram(initial: StrEnum, moves: Mapping[StrEnum, frozenset[StrEnum]]) -> str:
@@ -37,6 +38,13 @@ def test_the_diagrams_are_drawn_from_the_tables_of_moves(
     initial: StrEnum, moves: Mapping[StrEnum, frozenset[StrEnum]]
 ) -> None:
     assert diagram(initial, moves) in PAGE  # where it is not, put there what this message shows
+
+
+def test_the_page_about_migrations_shows_the_same_phases() -> None:
+    page = (DOCS / "protocol-migrations.md").read_text()
+    assert diagram(MigrationPhase.PENDING, MIGRATION_MOVES) in page
+    named = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE))))
+    assert named == set(MigrationPhase)
 
 
 def test_every_table_is_described() -> None:
