@@ -30,7 +30,7 @@ class _Asked(msgspec.Struct):
     method: str = ""
 
 
-_decode = msgspec.json.Decoder(_Asked).decode
+decode = msgspec.json.Decoder(_Asked).decode
 
 
 class Container(picows.WSListener):
@@ -41,7 +41,7 @@ class Container(picows.WSListener):
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
         elif frame.msg_type == TEXT:
-            asked = _decode(frame.get_payload_as_memoryview())
+            asked = decode(frame.get_payload_as_memoryview())
             if asked.id and asked.method:
                 result = INITIALIZED if asked.method == "initialize" else ANSWER
                 transport.send(TEXT, b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (bytes(asked.id), result))

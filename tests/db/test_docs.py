@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.models import Base
+from app.protocol.rollout_states import (
+    PART_MOVES,
+    ROLLOUT_MOVES,
+    WAVE_MOVES,
+    PartState,
+    RolloutState,
+    WaveState,
+)
 from app.protocol.states import CONNECTION_MOVES, MIGRATION_MOVES, ConnectionStatus, MigrationPhase
 
 if TYPE_CHECKING:
@@ -16,7 +24,7 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "data-model.md").read_text()
+PAGE, ROLLOUTS = ((DOCS / f"{name}.md").read_text() for name in ("data-model", "rollouts"))
 
 
 def diagram(initial: StrEnum, moves: Mapping[StrEnum, frozenset[StrEnum]]) -> str:
@@ -30,14 +38,20 @@ def diagram(initial: StrEnum, moves: Mapping[StrEnum, frozenset[StrEnum]]) -> st
 
 
 @pytest.mark.parametrize(
-    ("initial", "moves"),
-    [(ConnectionStatus.DISCONNECTED, CONNECTION_MOVES), (MigrationPhase.PENDING, MIGRATION_MOVES)],
-    ids=["connection", "protocol migration"],
+    ("initial", "moves", "page"),
+    [
+        (ConnectionStatus.DISCONNECTED, CONNECTION_MOVES, PAGE),
+        (MigrationPhase.PENDING, MIGRATION_MOVES, PAGE),
+        (RolloutState.DRAFT, ROLLOUT_MOVES, ROLLOUTS),
+        (WaveState.WAITING, WAVE_MOVES, ROLLOUTS),
+        (PartState.WAITING, PART_MOVES, ROLLOUTS),
+    ],
+    ids=["connection", "protocol migration", "rollout", "wave", "container's part"],
 )
 def test_the_diagrams_are_drawn_from_the_tables_of_moves(
-    initial: StrEnum, moves: Mapping[StrEnum, frozenset[StrEnum]]
+    initial: StrEnum, moves: Mapping[StrEnum, frozenset[StrEnum]], page: str
 ) -> None:
-    assert diagram(initial, moves) in PAGE  # where it is not, put there what this message shows
+    assert diagram(initial, moves) in page  # where it is not, put there what this message shows
 
 
 def test_the_page_about_migrations_shows_the_same_phases() -> None:
