@@ -39,7 +39,7 @@ def detail(container: Container) -> dict[str, Any]:
     row = queries.row(db.session(), container.id)
     latest = connections.of_container(db.session(), container.id, limit=5)
     return {
-        **(row._asdict() if row else {}),
+        **(row.as_dict() if row else {}),
         "preferred_protocol": container.preferred_protocol,
         "acp_path": container.acp_path,
         "credential": container.credential,

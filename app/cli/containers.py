@@ -118,7 +118,7 @@ def list_(*, sort: str, limit: int | None, as_json: bool, **options: Any) -> Non
         page = queries.page(db.session(), narrowed, where, limit=most)
         rows, more, where = rows + page.rows, page.after is not None, replace(where, after=page.after)
     lines = [line(row) for row in rows]
-    say([row._asdict() for row in rows], "\n".join(lines) or "No containers.", as_json=as_json)
+    say([row.as_dict() for row in rows], "\n".join(lines) or "No containers.", as_json=as_json)
 
 
 @containers.command()

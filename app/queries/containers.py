@@ -38,6 +38,8 @@ class ContainerRow(NamedTuple):
     labels_json: str
     endpoint_url: str
     container_status: str
+    protocols: str
+    """Those that it supports, as PostgreSQL writes an array: `{http,acp}`."""
     protocol_type: str
     connection_id: uuid.UUID | None
     status: str | None
@@ -62,6 +64,12 @@ class ContainerRow(NamedTuple):
         """As they are; the row has them as text, so that it can be compared and looked up."""
         labels: dict[str, str] = json.loads(self.labels_json)
         return labels
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it by name, with labels and protocols as they are."""
+        shown = self._asdict()
+        del shown["labels_json"], shown["protocols"]
+        return {**shown, "labels": self.labels, "supported_protocols": self.protocols.strip("{}").split(",")}
 
 
 def get(session: Session, reference: str | uuid.UUID) -> Container:
@@ -136,6 +144,7 @@ def _lines() -> Any:
             cast(Container.labels, Text),
             Container.endpoint_url,
             Container.status,
+            cast(Container.supported_protocols, Text),
             ContainerSession.protocol_type,
             AcpConnection.id,
             AcpConnection.status,
