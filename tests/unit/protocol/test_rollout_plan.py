@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from app.errors import Invalid
@@ -42,6 +42,7 @@ def test_canaries_chosen_by_hand_are_a_wave_of_their_own() -> None:
     assert sizes(parse("1, 50 %"), 10, 3) == [3, 2, 5]
 
 
+@settings(deadline=None)
 @given(
     some.lists(some.floats(0.01, 100), min_size=1, max_size=6, unique=True),
     some.integers(0, 3000),
@@ -103,6 +104,7 @@ def test_an_hour_that_is_shown_twice_is_open_twice() -> None:
 minutes = some.integers(0, 24 * 60 - 1).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
 
 
+@settings(deadline=None)
 @given(
     some.sets(some.sampled_from(DAYS), min_size=1),
     minutes,
