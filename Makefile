@@ -44,6 +44,7 @@ bench: setup ## Measure what the promises say in numbers, in half an hour: docs/
 	$(BIN)/python -m bench.latency
 	$(BIN)/python -m bench.redaction
 	$(BIN)/python -m bench.fleet --containers 500 --seconds 20
+	$(BIN)/python -m bench.migrations --rounds 10
 	$(BIN)/python -m bench.rollout --containers 200
 	$(BIN)/python -m bench.outage 20
 	$(BIN)/python -m bench.search

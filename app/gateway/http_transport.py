@@ -114,6 +114,8 @@ class HttpTransport:
 
     async def _exchange(self, method: str, path: str, text: str | None = None) -> tuple[int, str]:
         """Send a request and read its body, up to the largest answer that is taken."""
+        if self._client.is_closed:  # it was committed when another connection was in use
+            raise httpx.TransportError("the connection has been closed")
         address, named = self._address, http_url(self._address.endpoint, path)
         headers = address.cookies.headers(named)
         if text is not None:
