@@ -40,6 +40,12 @@ class Bell(NamedTuple):
     connection_id: uuid.UUID | None = None
 
 
+class RolloutBell(NamedTuple):
+    """What a NOTIFY said: something about a rollout changed."""
+
+    rollout_id: uuid.UUID
+
+
 class Channel(ABC):
     """A topic somebody looks at. `every` is the least time between two readings, in seconds."""
 
@@ -54,6 +60,9 @@ class Channel(ABC):
     @abstractmethod
     def hear(self, bell: Bell) -> None:
         """Note what a bell makes stale."""
+
+    def hear_rollout(self, bell: RolloutBell) -> None:  # noqa: B027 - most pages say nothing of rollouts
+        """Note what the bell of a rollout makes stale: nothing but the pages of rollouts."""
 
     def hear_all(self) -> None:
         """Take everything for stale: bells may have been missed."""
@@ -204,7 +213,7 @@ class Overview(Beating):
     every = 5.0  # with 10,000 containers a reading takes a third of a second
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
-        names = ("stuck", "figures", "rates", "losses", "gateways", "migrations")
+        names = ("stuck", "figures", "rates", "losses", "gateways", "rollouts", "migrations")
         return [(f"overview_{name}", {}) for name in names]
 
 

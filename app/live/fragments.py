@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from app.errors import NotFound
 from app.extensions import db
-from app.live import bands, recent
+from app.live import bands, recent, rollout_fragments
 from app.protocol.phases import way
 from app.protocol.preflight import BY_NETWORK, joined, overall
 from app.protocol.states import Protocol
@@ -461,6 +461,15 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "connection_list": Fragment("connections/_list.html", _connection_list),
     "connection_counts": Fragment("connections/_counts.html", _connection_counts),
     "revisions": Fragment("configuration_revisions/_list.html", _revisions),
+    "rollout_list": Fragment("rollouts/_list.html", rollout_fragments.listed),
+    "rollout_state": Fragment("rollouts/_state.html", rollout_fragments.state),
+    "rollout_waves": Fragment("rollouts/_waves.html", rollout_fragments.waves),
+    "rollout_limits": Fragment("rollouts/_limits.html", rollout_fragments.limits),
+    "rollout_parts": Fragment("rollouts/_parts.html", rollout_fragments.parts),
+    "rollout_events": Fragment("rollouts/_events.html", rollout_fragments.events),
+    "rollout_deliveries": Fragment("rollouts/_deliveries.html", rollout_fragments.deliveries),
+    "container_rollouts": Fragment("rollouts/_of_container.html", rollout_fragments.of_container),
+    "overview_rollouts": Fragment("rollouts/_under_way.html", rollout_fragments.under_way),
     "statistics": Fragment("statistics/_figures.html", _statistics),
     "message_rows": Fragment("messages/_rows.html", _message_rows),
     "found_rows": Fragment("messages/_rows.html", _found_rows),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.errors import NotFound
 from app.extensions import db
+from app.live.channels import RolloutBell
 from app.live.listener import Listener
 from app.live.news import Signal
 from app.live.viewer import BROKEN, GOING_AWAY, GONE, NOT_ALLOWED
@@ -70,10 +71,13 @@ class Hub:
         finally:
             self._leave(topic, channel, viewer)
 
-    def heard(self, bell: Bell) -> None:
+    def heard(self, bell: Bell | RolloutBell) -> None:
         """Pass a bell on to the topics that it may concern."""
         for channel in self._open():
-            channel.hear(bell)
+            if isinstance(bell, RolloutBell):
+                channel.hear_rollout(bell)
+            else:
+                channel.hear(bell)
         self._wake.set()
 
     def listening(self, *, well: bool) -> None:

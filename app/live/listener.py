@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from app.errors import ConsoleError
-from app.live.channels import Bell
+from app.live.channels import Bell, RolloutBell
 from app.services.doorbell import FACTS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ RETRY_SECONDS: Final = 1.0
 class Hearer(Protocol):
     """Who wants to hear the doorbell."""
 
-    def heard(self, bell: Bell) -> None: ...
+    def heard(self, bell: Bell | RolloutBell) -> None: ...
 
     def listening(self, *, well: bool) -> None:
         """Take note that the connection was made (and bells before it missed), or lost."""
@@ -68,14 +68,16 @@ class Listener(threading.Thread):
                 connection.execute("SELECT 1")
 
 
-def bells(payload: str) -> Iterator[Bell]:
-    """Read a NOTIFY's payload: lines `container <id>` and `messages <container id> <connection id>`."""
+def bells(payload: str) -> Iterator[Bell | RolloutBell]:
+    """Read lines: `container <id>`, `messages <container id> <connection id>`, `rollout <id>`."""
     for line in payload.splitlines():
         noun, *ids = line.split() or [""]
         try:
-            container_id, *connection_id = map(uuid.UUID, ids)
+            first, *connection_id = map(uuid.UUID, ids)
         except ValueError:
             log.warning("a bell that nobody knows: %r", line)
             continue
         if noun in {"container", "messages"} and len(connection_id) <= 1:
-            yield Bell(container_id, *connection_id)
+            yield Bell(first, *connection_id)
+        elif noun == "rollout" and not connection_id:
+            yield RolloutBell(first)

@@ -28,11 +28,13 @@ from app.live.channels import (
     Statistics,
 )
 from app.live.hub import TooManyViewers
+from app.live.rollouts import RolloutPage, Rollouts
 from app.live.searches import Search
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
 from app.queries import configuration_revisions, connection_list
+from app.queries import rollouts as rollout_list
 from app.queries.configuration_revisions import RevisionFilter
 from app.queries.connection_list import ConnectionFilter
 from app.queries.fleet_sessions import SessionFilter
@@ -40,6 +42,7 @@ from app.queries.gateways import sort_of
 from app.queries.message_filter import parse
 from app.queries.paging import Where
 from app.queries.protocol_migrations import ORDERS, MigrationFilter, check
+from app.queries.rollouts import PART_ORDERS, PartFilter, RolloutFilter
 from app.queries.statistics_view import View
 from app.services.configurations import LABELS
 
@@ -104,6 +107,23 @@ def protocol_migration(socket: Server, migration_id: uuid.UUID) -> None:
 @live("/containers/<uuid:container_id>/protocol-migrations")
 def migration_start(socket: Server, container_id: uuid.UUID) -> None:
     _watch(socket, ("migration-start", container_id), lambda: MigrationStart(container_id))
+
+
+@live("/rollouts")
+def rollouts(socket: Server) -> None:
+    narrowed = RolloutFilter.of(request.args)
+    where = replace(Where.of(request.args, rollout_list.ORDERS), after=None, before=None)
+    _watch(socket, ("rollouts", narrowed, where), lambda: Rollouts(narrowed, where))
+
+
+@live("/rollouts/<uuid:rollout_id>")
+def rollout(socket: Server, rollout_id: uuid.UUID) -> None:
+    narrowed, where = PartFilter.of(request.args), Where.of(request.args, PART_ORDERS)
+    topic = ("rollout", rollout_id, narrowed, where)
+    try:
+        _watch(socket, topic, lambda: RolloutPage(rollout_id, narrowed, where))
+    except Invalid:
+        socket.close(*CONFUSED)
 
 
 @live("/connections")

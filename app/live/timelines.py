@@ -150,6 +150,7 @@ class ContainerTimeline(Timeline):
         "container_band",
         "container_spans",
         "container_ends",
+        "container_rollouts",
         "migration_actions",
         "migration_history",
         "configuration_values",

@@ -24,6 +24,7 @@ PAGES: Final[Mapping[str, frozenset[str]]] = {
     "protocol_migrations": frozenset(
         {"container", "outcome", "protocol", "actor", "cause", "since", "until", "sort"}
     ),
+    "rollouts": frozenset({"text", "state", "protocol", "actor", "sort"}),
     "audit": frozenset({"actor", "action", "subject", "since", "until", "sort"}),
     "gateways": frozenset({"sort"}),
     "users": frozenset({"q", "role", "active", "sort"}),

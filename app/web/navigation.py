@@ -48,6 +48,7 @@ PLACES: Final = (
     Place("fleet_sessions.index", "Sessions"),
     Place("statistics.index", "Statistics"),
     Place("protocol_migrations.index", "Protocol migrations", group="Change"),
+    Place("rollouts.index", "Rollouts", group="Change"),
     Place("configuration_revisions.index", "Configurations", group="Change"),
     Place("audit.index", "Audit", group="Look back"),
     Place("incidents.index", "Incidents", group="Look back"),

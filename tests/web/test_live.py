@@ -31,6 +31,7 @@ from app.queries.fleet_sessions import SessionFilter
 from app.queries.message_filter import parse
 from app.queries.paging import Where
 from app.queries.protocol_migrations import MigrationFilter
+from app.queries.rollouts import PartFilter, RolloutFilter
 from app.queries.statistics_view import View
 from app.services import (
     configuration_trials,
@@ -44,6 +45,7 @@ from app.services import (
 )
 from app.services.configurations import ConfigurationValues
 from app.services.leases import Load, Member
+from tests.support.rollouts import draft, register
 from tests.web.conftest import TEST
 
 if TYPE_CHECKING:
@@ -192,6 +194,9 @@ def test_no_partial_brings_its_own_envelope(
     asked = fleet_actions.ask(world.session, "probe", previewed, reason="r", actor=TEST)
     migration = protocol_migrations.request(world.session, container, "acp", reason="r", actor=TEST)
     world.session.commit()
+    register(world.session, "web-2")
+    of_rollout = {"rollout_id": draft(world.session).id}
+    world.session.commit()
     subjects: dict[str, dict[str, Any]] = {
         "gateways": {},
         "container_counts": {},
@@ -207,6 +212,9 @@ def test_no_partial_brings_its_own_envelope(
         "statistics": {"view": View()},
         "migration_standing": {"migration_id": migration.id},
         "migration_details": {"migration_id": migration.id},
+        "rollout_list": {"narrowed": RolloutFilter(), "where": Where("start", True)},
+        "rollout_parts": of_rollout | {"narrowed": PartFilter(), "where": Where("turn", False)},
+        **{f"rollout_{name}": of_rollout for name in ("state", "waves", "limits", "events", "deliveries")},
         "message_pair": {"message_id": record.id},
         "message_around": {"message_id": record.id},
         "connection_state": of_connection,

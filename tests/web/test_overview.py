@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.web.test_live import Open
 
 NOW = dt.datetime.now(dt.UTC)
-FRAGMENTS = ("stuck", "figures", "rates", "losses", "gateways", "migrations")
+FRAGMENTS = ("stuck", "figures", "rates", "losses", "gateways", "rollouts", "migrations")
 
 
 def lose(world: World, connection: AcpConnection, reason: str = Ending.BROKEN.told(why="")) -> None:
