@@ -63,11 +63,14 @@ class RolloutPage(Channel):
         self._subject: dict[str, Any] = {"rollout_id": rollout_id, "narrowed": narrowed, "where": where}
         self._rows: dict[uuid.UUID, PartRow] = {}
         self._around: Sequence[object] = ()
+        self._shown_containers: frozenset[uuid.UUID | None] = frozenset()
         self._beat_at = 0.0
         rollouts.parts(db.session(), rollout_id, narrowed, where)  # refuses a cursor that is none
 
     def hear(self, bell: Bell) -> None:
-        """What a container's part has come to, the rollout's own bell says."""
+        """Note how far a container has come whose line is shown; what came of it, the rollout's bell says."""
+        moves = bell.connection_id is None and bell.container_id in self._shown_containers
+        self._stale = self._stale or moves
 
     def hear_rollout(self, bell: RolloutBell) -> None:
         self._stale = self._stale or bell.rollout_id == self._rollout_id
@@ -96,6 +99,7 @@ class RolloutPage(Channel):
         rows = {row.id: row for row in shown["rows"]}
         around = (shown["page"].before, shown["page"].after)
         before, self._rows = self._rows, rows
+        self._shown_containers = frozenset(row.container_id for row in rows.values())
         same, self._around = around == self._around, around
         changed = [row for row in rows.values() if before.get(row.id) != row]
         if not changed and same and list(before) == list(rows):

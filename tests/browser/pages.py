@@ -45,6 +45,7 @@ SEEDS: Final = (
 WARM_SECONDS: Final = 90
 NOT_WALKED: Final = PUBLIC_ENDPOINTS | {"security.static", "health.healthz"}
 
+ROLLOUT: Final = "/rollouts/new?filled=1&name=Slow+ones&q=slow&bake_seconds=3600"
 PREVIEW: Final = "/fleet-actions/new?kind=probe&choose=all&q=plain"
 
 PARTS: Final = frozenset({"containers.older_messages", "connections.older_messages", "messages.older"})
@@ -53,6 +54,8 @@ PARTS: Final = frozenset({"containers.older_messages", "connections.older_messag
 STATES: Final[Mapping[str, str]] = {
     "containers.none": "/containers?q=no-such-container",
     "fleet_actions.preview": PREVIEW,
+    "rollout_plans.preview": "/rollouts/new?filled=1&name=Many&represent=labels",
+    "rollouts.none": "/rollouts?text=no-such-rollout",
     "messages.filtered": "/messages?filter=type:event+-status:error",
     "messages.misspelt": "/messages?filter=nothing:of+the+kind",
     "messages.none": "/messages?filter=container:no-such-container",
@@ -96,15 +99,24 @@ def walk_all(product: Product) -> Found:
     return eventually(lambda: walk(product, *seeds), lambda found: not found.unreached, WARM_SECONDS)
 
 
-def _furnish(product: Product) -> tuple[str, str]:
-    """Make what the demo fleet has not: an incident and a fleet action; return where their pages are."""
+def _furnish(product: Product) -> tuple[str, ...]:
+    """Make what the demo fleet has not: an incident, a fleet action, a rollout; return where their pages are."""
     with signed_in(product) as client:
         shown = _submit(client, "/incidents/new", "/incidents/new", **INCIDENT)
         link = re.search(r'id="link" value="([^"]+)"', shown.text)
         assert link, shown.text
         asked = _submit(client, PREVIEW, "/fleet-actions/", count="1", reason="a look at all of them")
         assert asked.history, asked.text
-        return urlsplit(link[1]).path, asked.url.path
+        rolled = _roll_out(client)
+        return urlsplit(link[1]).path, asked.url.path, rolled.url.path
+
+
+def _roll_out(client: httpx.Client) -> httpx.Response:
+    """Start a rollout of one, which bakes for an hour."""
+    form = client.get(ROLLOUT).text.partition('action="/rollouts"')[2].partition("</form>")[0]
+    fields = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', form))
+    given = {"count": "1", "reason": "a look at a rollout", "do": "start"}
+    return client.post("/rollouts", data=fields | given).raise_for_status()
 
 
 def _submit(client: httpx.Client, form: str, to: str, **given: str) -> httpx.Response:

@@ -135,17 +135,22 @@ def test_of_many_containers_only_the_lines_that_changed_are_sent(app: Flask, wor
 def test_a_bell_of_a_rollout_makes_no_other_page_stale(app: Flask, world: World) -> None:
     container = world.container()
     rollout = draft(world.session)
+    other = world.container("web-9")
     world.session.commit()
     (bell,) = bells(f"rollout {rollout.id}")
     assert bell == RolloutBell(rollout.id)
     with app.test_request_context():
         channel = RolloutPage(rollout.id, PartFilter(), Where("turn", falls=False))
         channel.refresh()
-        channel.hear(Bell(container.id))
+        channel.hear(Bell(other.id))
+        channel.hear(Bell(container.id, other.id))
         channel.hear_rollout(RolloutBell(container.id))
         assert not channel.stale
         channel.hear_rollout(bell)
         assert channel.stale
+        channel.refresh()
+        channel.hear(Bell(container.id))
+        assert channel.stale, "its line is shown, and how far its migration is"
 
 
 def test_the_overview_and_the_container_say_so(sign_in: SignIn, world: World, paused: Rollout) -> None:
