@@ -100,7 +100,7 @@ def walk_all(product: Product) -> Found:
 
 
 def _furnish(product: Product) -> tuple[str, ...]:
-    """Make an incident, a fleet action and a rollout, which the demo has not; return where their pages are."""
+    """Make an incident, a fleet action and a rollout, which the demo has not; return where they are."""
     with signed_in(product) as client:
         shown = _submit(client, "/incidents/new", "/incidents/new", **INCIDENT)
         link = re.search(r'id="link" value="([^"]+)"', shown.text)

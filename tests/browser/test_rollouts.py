@@ -1,0 +1,63 @@
+"""A rollout to the demo fleet in two waves: its canary fails, goes back by itself, and is retried."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import httpx
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import Product
+
+expect.set_options(timeout=60_000)
+
+
+def order(product: Product, name: str, **fault: object) -> None:
+    """Order a fault of a demo container, at the address that the console dials."""
+    log = (product.data / "output.log").read_text()
+    demo = re.search(r"Demo fleet: (\S+)", log)
+    assert demo, log
+    httpx.post(f"{demo[1]}/{name}/_control", json=fault, trust_env=False).raise_for_status()
+
+
+def test_a_canary_fails_goes_back_and_is_retried(page: Page, product: Product) -> None:
+    page.goto("/containers?label=team%3Dbilling")
+    page.get_by_role("link", name="Roll out to these…").click()
+    page.locator("#name").fill("Billing to ACP")
+    page.locator("#waves").fill("1, 100 %")
+    page.get_by_label("Canaries by hand").fill("http-first")
+    page.get_by_label("Bake time, in seconds").fill("1")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", name="Preview: 2 take part")).to_be_visible()
+    expect(page.get_by_role("heading", name="Left out: 1")).to_be_visible()
+    page.get_by_label("How many").fill("2")
+    page.get_by_label("Reason").fill("a pilot")
+    page.get_by_role("button", name="Create and start").click()
+
+    canary = page.locator("tr[id^=part-]", has_text="http-first")
+    expect(canary).to_contain_text("verifying")
+    order(product, "http-first", mute=True)  # after the switch: it has something to go back from
+    expect(page.locator(".roll-now")).to_contain_text("paused")
+    expect(page.locator(".roll-now")).to_contain_text("1 failed (limit: 1)")
+    expect(canary).to_contain_text("failed")
+    expect(page.locator("tr[id^=part-]", has=page.get_by_role("link", name="slow"))).to_contain_text(
+        "waiting"
+    )
+    canary.get_by_role("link", name="migration").click()
+    expect(page.locator("main")).to_contain_text("rolled back")
+    page.go_back()
+
+    order(product, "http-first", drop=True)
+    page.get_by_role("link", name="Retry…").click()
+    page.get_by_label("How many").fill("1")
+    page.get_by_label("Reason").fill("mended")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator(".roll-now")).to_contain_text("completed")
+    expect(page.locator(".roll-counts")).to_contain_text("2 completed")
+    expect(canary.locator("td").nth(3)).to_have_text("2")
+    page.get_by_role("link", name="http-first", exact=True).click()
+    expect(page.locator("[id^=rollouts-of-]")).to_contain_text("Billing to ACP")
