@@ -13,7 +13,7 @@ from app.protocol.rollout_states import PartState, RolloutState
 from app.queries import rollouts as queries
 from app.queries.paging import Where
 from app.queries.rollouts import PART_ORDERS, PartFilter
-from app.web import command_line
+from app.web import command_line, rollout_commands
 from app.web.listing import Listing
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def index() -> ResponseReturnValue:
     """List them, narrowed and paged; the first page is live."""
     narrowed = queries.RolloutFilter.of(request.args)
     listing = Listing("rollouts", narrowed, queries.ORDERS)
-    cli = command_line.listed("rollouts", listing)
+    cli = rollout_commands.listed(listing)
     return render_template("rollouts/index.html", narrowed=narrowed, listing=listing, states=STATES, cli=cli)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
+from app.cli.rollouts import rollouts as rollouts_group
 from app.models import Rollout, RolloutContainer
 from app.queries import rollouts as queries
 from app.services import rollouts
@@ -223,7 +226,8 @@ def test_some_are_chosen_and_taken_back(sign_in: SignIn, world: World) -> None:
     assert "web-2" not in migrator.get(f"{here}?text=web-1").text
     page = migrator.get(f"{here}?part={part}").text
     assert "<li>web-1</li>" in page
-    assert "--only=web-1" in page
+    assert "rollouts rollback" in page
+    assert "--container=web-1" in page
     assert '<b class="mono">4</b>' in migrator.get(f"{here}?choose=all").text
     given = {"part": str(part), "count": "1", "reason": "too slow"}
     assert migrator.post(here, data=given | {"count": "2"}).status_code == 422
@@ -259,3 +263,20 @@ def test_a_control_asks_for_the_password_but_the_brake_does_not(sign_in: SignIn,
     counted = queries.total(queries.counts(world.session, rollout.id))
     assert rollouts.concerned(counted, rollouts.Control.ABORT, rollout) == 4
     rollouts.abort(world.session, rollout, count=4, reason="r", actor=TEST)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_the_same_on_the_command_line_is_understood_there(sign_in: SignIn, world: World) -> None:
+    migrator = sign_in("migrator")
+    listed = "/rollouts?state=paused&text=a+b&sort=-start"
+    words = "&q=web&canaries=web-1&windowed=y&window_days=mon&represent=owner&late_joiners=y"
+    pages = [migrator.get(each).text for each in (listed, FORM + words)]
+    rollout = begin(world.session)
+    world.session.commit()
+    here = f"/rollouts/{rollout.id}"
+    pages += [migrator.get(f"{here}{end}").text for end in ("", "/pause", "/abort")]
+    for page in pages:
+        said = re.search(r'<code class="cli">flask --app wsgi rollouts (.*?)</code>', page)
+        assert said
+        name, *given = shlex.split(html.unescape(said[1]))
+        rollouts_group.commands[name].make_context(name, given)
