@@ -40,10 +40,13 @@ __all__ = [
     "request",
     "requested_id",
     "result",
+    "session_settings",
     "with_id",
     "with_requested_id",
 ]
 
+SESSION_SETTINGS: Final = ("cwd", "mcpServers", "additionalDirectories")
+"""Params of `session/new` that `session/load` and `session/resume` ask for again."""
 _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_string: Final = msgspec.json.Decoder(str).decode
 
@@ -67,6 +70,18 @@ def requested_id(frame: Frame) -> str | None:
     except msgspec.ValidationError:
         return None
     return unshield(bytes(raw).decode()) if raw else None
+
+
+def session_settings(frame: Frame) -> dict[str, msgspec.Raw]:
+    """Return what a session is made with, of SESSION_SETTINGS, as the request spells it; {} if unreadable."""
+    if may_have_halves(frame.text):
+        return {}
+    try:
+        params = _members(_member(frame.text, "params"))
+    except msgspec.ValidationError:
+        return {}
+    # Copies: a Raw keeps the whole text that it was read from.
+    return {name: params[name].copy() for name in SESSION_SETTINGS if name in params}
 
 
 def with_requested_id(frame: Frame, raw_id: str) -> Frame:

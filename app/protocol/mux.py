@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from app.protocol.frames import Frame
     from app.protocol.handshake import Negotiated
+    from app.protocol.sessions import HeldSession
     from app.protocol.states import MessageType
 
 __all__ = ["CONTAINER", "GATEWAY", "Delivery", "Message", "Multiplexer", "OpenRequest"]
@@ -71,6 +72,11 @@ class Multiplexer:
     def sessions(self) -> list[str]:
         """Ids of the sessions of the callers that are there."""
         return self._routing.sessions
+
+    @property
+    def held_sessions(self) -> Sequence[HeldSession]:
+        """The same sessions, with what each was made with: for another connection to take them up."""
+        return self._routing.held_sessions
 
     @property
     def given(self) -> int:
@@ -174,6 +180,7 @@ class Multiplexer:
             Direction.OUTBOUND, onward, Delivery(CONTAINER, onward.text), caller=label
         )
         asked = self._opened(asker, CONTAINER, frame, onward, message)
+        asked.settings = self._routing.settings(frame) if asker != GATEWAY else None
         asked.displaced = self._routing.claim(asker, frame) if asker != GATEWAY else None
         self._routing.open.add(asked)
         return message

@@ -10,7 +10,7 @@ from app.protocol.message import CONTAINER, GATEWAY
 from app.protocol.states import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
 
     from app.protocol.states import MessageType
@@ -21,7 +21,8 @@ class OpenRequest(msgspec.Struct, kw_only=True):
 
     `raw_id` is the id that the asker gave it, `wire_id` the one that the answerer knows it by. `since` is a
     reading of the multiplexer's clock, in seconds. `wanted` is False once nobody waits for the answer.
-    `displaced` is the caller that a `session/load` took the session from.
+    `displaced` is the caller that a `session/load` took the session from, `settings` what a session is made
+    with, where the request makes or takes up one.
     """
 
     asker: str
@@ -36,6 +37,7 @@ class OpenRequest(msgspec.Struct, kw_only=True):
     caller: str | None
     wanted: bool = True
     displaced: str | None = None
+    settings: Mapping[str, msgspec.Raw] | None = None
 
     @property
     def direction(self) -> Direction:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.protocol.frames import RpcKind
+from app.protocol.frames import RpcKind, session_settings
 from app.protocol.message import CONTAINER
 from app.protocol.pairing import OpenRequests
 from app.protocol.sessions import HeldBack, Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import msgspec
 
     from app.protocol.frames import Frame
     from app.protocol.pairing import OpenRequest
+    from app.protocol.sessions import HeldSession
 
 CREATING: Final = frozenset({"session/new", "session/fork"})
 """Requests whose answer names a session that is new."""
@@ -36,6 +39,11 @@ class Routing:
         return self._sessions.of(self.callers)
 
     @property
+    def held_sessions(self) -> list[HeldSession]:
+        """The sessions of the callers that are there, with what each was made with."""
+        return self._sessions.held(self.callers)
+
+    @property
     def given(self) -> int:
         """Grows whenever a session is given to a caller."""
         return self._sessions.given
@@ -44,6 +52,10 @@ class Routing:
         """Return the caller that has the session, or None if it is gone or was never known."""
         owner = self._sessions.owner(session_id)
         return owner if owner in self.callers else None
+
+    def settings(self, request: Frame) -> Mapping[str, msgspec.Raw] | None:
+        """Return what a request's session is made with, if it makes or takes up one."""
+        return session_settings(request) if request.method in CREATING | CLAIMING else None
 
     def claim(self, key: str, frame: Frame) -> str | None:
         """Give the frame's session to who uses it, if that is allowed; return whom it was taken from."""
@@ -58,6 +70,8 @@ class Routing:
         """Draw the consequences of an answer for sessions; return the texts kept back for a new one."""
         if asked.displaced in self.callers and answer.kind is RpcKind.ERROR and asked.session_id is not None:
             self._sessions.give(asked.session_id, asked.displaced)
+        if answer.kind is RpcKind.RESPONSE and asked.method in CLAIMING and asked.session_id is not None:
+            self._sessions.keep_settings(asked.session_id, asked.settings)
         if asked.method not in CREATING:
             return []
         released = self._created(asked, answer.session_id) if answer.kind is RpcKind.RESPONSE else []
@@ -89,6 +103,7 @@ class Routing:
             return []
         if asked.wanted:
             self._sessions.give(session_id, asked.asker)
+            self._sessions.keep_settings(session_id, asked.settings)
         return self._held.release(session_id) if asked.wanted else []
 
     def _known(self, frame: Frame) -> bool:

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Mapping
+
+    import msgspec
 
 MAX_SESSIONS: Final = 10_000
 """Sessions remembered for a container; the one unused for longest is forgotten first (2 MB when full)."""
+MAX_SETTINGS_LENGTH: Final = 1024 * 1024
+"""Bytes kept of what a container's sessions were made with; sessions beyond it cannot be carried over."""
 MAX_HELD: Final = 64
 """Texts kept back while sessions are being created; agents send one to three before their answer."""
 MAX_HELD_LENGTH: Final = 16 * 1024 * 1024
 """Characters kept back in all: the largest frame that is accepted still fits."""
 
 
+class HeldSession(NamedTuple):
+    """A session of a caller that is there, and what it was made with; None where that is not known."""
+
+    session_id: str
+    settings: Mapping[str, msgspec.Raw] | None
+
+
 class Sessions:
-    """Owners of sessions by session id."""
+    """Owners of sessions by session id, and what they were made with."""
 
     def __init__(self) -> None:
         self._owners: OrderedDict[str, str] = OrderedDict()
+        self._settings: dict[str, Mapping[str, msgspec.Raw]] = {}
+        self._settings_length = 0
         self.given = 0
         """How often one was given to somebody: where it has not grown, nobody's sessions are others."""
 
@@ -41,7 +54,23 @@ class Sessions:
         self.given += 1
         self._owners.move_to_end(session_id)
         if len(self._owners) > MAX_SESSIONS:
-            self._owners.popitem(last=False)
+            forgotten, _ = self._owners.popitem(last=False)
+            self.keep_settings(forgotten, None)
+
+    def keep_settings(self, session_id: str, settings: Mapping[str, msgspec.Raw] | None) -> None:
+        """Remember what a session was made with, in place of what is known of it, if there is room."""
+        self._settings_length -= _length(self._settings.pop(session_id, {}))
+        if settings and self._settings_length + _length(settings) <= MAX_SETTINGS_LENGTH:
+            self._settings[session_id] = settings
+            self._settings_length += _length(settings)
+
+    def held(self, keys: Container[str]) -> list[HeldSession]:
+        """Return the sessions that belong to some callers."""
+        return [HeldSession(each, self._settings.get(each)) for each in self.of(keys)]
+
+
+def _length(settings: Mapping[str, msgspec.Raw]) -> int:
+    return sum(len(bytes(each)) for each in settings.values())
 
 
 class HeldBack:

@@ -36,6 +36,31 @@ def _on_http(fleet: DemoFleet, store: Store, name: str = "http-first") -> None:
     store.connected(name, "http")
 
 
+@pytest.mark.parametrize("to", ["acp", "http"])
+def test_sessions_are_taken_up_and_their_past_is_told_to_nobody(
+    fleet: DemoFleet, store: Store, call: Call, to: str
+) -> None:
+    name = {"acp": "http-first", "http": "plain"}[to]
+    store.register(name, fleet.endpoint(name), prefer="http" if to == "acp" else "acp")
+    store.connected(name, "http" if to == "acp" else "acp")
+    caller, idle = call(name), call(name)
+    session, other = caller.new_session(), idle.new_session()
+    caller.prompt(session, "hello")
+    heard = len(caller.heard)
+    store.migrate(name, to)
+    assert store.migrated(name)["success"]
+    took_up = store.messages(name, "method = 'session/load' AND rpc_kind = 'request'")
+    assert {row["acp_session_id"] for row in took_up} == {session, other}
+    assert {row["payload"]["params"]["cwd"] for row in took_up} == {"/workspace"}
+    switched = store.rows("SELECT detail FROM protocol_migration_step WHERE phase = 'verifying' ORDER BY id")
+    assert "2 of 2 sessions taken up with session/load" in switched[-1]["detail"]
+    assert caller.prompt(session, "again")["result"]["stopReason"] == "end_turn"
+    assert "hello" not in str(caller.heard[heard:])
+    if to == "acp":  # over HTTP there is no way to tell it
+        told = store.messages(name, "method = 'session/update' AND NOT processed")
+        assert "hello" in str([row["payload"] for row in told])
+
+
 def test_there_and_back_with_requests_all_the_while(fleet: DemoFleet, store: Store, call: Call) -> None:
     _on_http(fleet, store)
     caller, stop, answers = call("http-first"), threading.Event(), list[int]()
@@ -143,7 +168,7 @@ def test_requests_in_flight_drain_and_new_ones_wait(fleet: DemoFleet, store: Sto
     assert other.answer(waiting)["result"]["sessionId"]
     assert store.migrated("streamer")["success"]
     carried = {row["id"]: row["metadata"]["transport"] for row in store.connections("streamer")}
-    asked = store.messages("streamer", "rpc_kind = 'request' AND method LIKE 'session/%%'")
+    asked = store.messages("streamer", "rpc_kind = 'request' AND method IN ('session/new', 'session/prompt')")
     assert [carried[row["connection_id"]] for row in asked] == ["http", "http", "acp"]
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.errors import DialError
+from app.gateway.migrator.carrying import carry_over
 from app.gateway.migrator.work import Woken
 from app.models import AcpConnection
 from app.protocol.states import MigrationPhase
@@ -48,6 +49,7 @@ async def switch(work: Work) -> MigrationPhase:
     except DialError as error:  # after a restart, or a loss while draining; the preflight had opened it
         return await work.advance(MigrationPhase.ROLLING_BACK, str(error))
     work.channel.gate.clear()
+    carried = await carry_over(work.channel.mux.held_sessions, link)
     work.previous = work.channel.link
     reason = f"protocol migration to {work.migration.to_protocol}"
 
@@ -58,7 +60,7 @@ async def switch(work: Work) -> MigrationPhase:
         row = session.get_one(AcpConnection, link.book.connection_id)
         link.settle(session, row, reason)
         work.point(session, work.migration.to_protocol, row)
-        migration_phases.advance(session, migration, MigrationPhase.VERIFYING, reason)
+        migration_phases.advance(session, migration, MigrationPhase.VERIFYING, "; ".join([reason, *carried]))
 
     await work.write(change)
     work.channel.offline(reason)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from app.protocol import frames
@@ -11,7 +12,7 @@ from app.protocol.frames import RpcKind
 from app.protocol.mux import CONTAINER, GATEWAY
 from app.protocol.nesting import MAX_DEPTH
 from app.protocol.redaction import redact
-from app.protocol.sessions import MAX_HELD, MAX_SESSIONS, Sessions
+from app.protocol.sessions import MAX_HELD, MAX_SESSIONS, MAX_SETTINGS_LENGTH, HeldSession, Sessions
 from app.protocol.states import Direction, MessageType, Protocol
 
 if TYPE_CHECKING:
@@ -279,6 +280,37 @@ def test_loading_claims_a_session_at_once_and_a_failure_gives_it_back(mux: Multi
     assert [to for to, _ in sent(mux.from_container(update))] == ["b"]
     mux.from_container(rpc(id=number, error={"code": -32002, "message": "not found"}))
     assert [to for to, _ in sent(mux.from_container(update))] == ["a"]
+
+
+def test_what_a_session_was_made_with_is_kept_for_another_connection(mux: Multiplexer) -> None:
+    servers = [{"name": "docs", "env": []}]
+    number = ask(mux, "a", "session/new", cwd="/work", mcpServers=servers, _meta={"not": "asked again"})
+    mux.from_container(rpc(id=number, result={"sessionId": "s"}))
+    (made,) = mux.held_sessions
+    assert made.session_id == "s"
+    assert msgspec.json.decode(msgspec.json.encode(made.settings)) == {"cwd": "/work", "mcpServers": servers}
+    for outcome, cwd in ({"error": {"code": -1, "message": "no"}}, "/work"), ({"result": {}}, "/else"):
+        number = ask(mux, "a", "session/load", sessionId="s", cwd="/else")
+        mux.from_container(rpc(id=number, **outcome))  # type: ignore[arg-type]
+        assert msgspec.json.decode(msgspec.json.encode(mux.held_sessions[0].settings))["cwd"] == cwd
+    mux.leave("a")
+    assert mux.held_sessions == []
+
+
+def test_a_session_that_was_only_used_has_no_known_settings(mux: Multiplexer) -> None:
+    ask(mux, "a", "session/prompt", sessionId="s")
+    assert mux.held_sessions == [HeldSession("s", None)]
+
+
+def test_settings_are_bounded() -> None:
+    sessions, large = Sessions(), {"cwd": msgspec.Raw(b"x" * (MAX_SETTINGS_LENGTH // 2 + 1))}
+    for name in ("first", "second"):
+        sessions.give(name, "a")
+        sessions.keep_settings(name, large)
+    assert sessions.held({"a"}) == [HeldSession("first", large), HeldSession("second", None)]
+    sessions.keep_settings("first", None)
+    sessions.keep_settings("second", large)
+    assert sessions.held({"a"}) == [HeldSession("first", None), HeldSession("second", large)]
 
 
 def test_using_a_session_claims_it_only_when_its_caller_is_gone(mux: Multiplexer) -> None:
