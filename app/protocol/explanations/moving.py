@@ -172,6 +172,13 @@ MIGRATION: Final = (
         "mend what stands behind the colon, then migrate it to ACP again",
     ),
     Explanation(
+        "not-carried",
+        Family.MIGRATION,
+        "it is not known what it was made with",
+        "it was made before this gateway held the container, and is taken up with what it was made with",
+        "nothing if the agent knows it all the same; else its caller loads it again",
+    ),
+    Explanation(
         "first-dial",
         Family.MIGRATION,
         "first dial: {detail}",
