@@ -1,4 +1,7 @@
-"""`flask migrations`: start, switch, cancel, roll back, show and list; `preflight` has a file of its own."""
+"""`flask migrations`: start, switch, cancel, roll back, show and list.
+
+`preflight` and `way-home` have files of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from flask import current_app
 
-from app.cli import migration_preflights
+from app.cli import migration_preflights, migration_way_home
 from app.cli.container_words import say
 from app.cli.group import ConsoleGroup, json_option
 from app.cli.migration_plans import plan_of, plan_options
@@ -38,6 +41,7 @@ def migrations() -> None:
 
 
 migration_preflights.add_to(migrations)
+migration_way_home.add_to(migrations)
 
 why_option = click.option("--reason", required=True, help="Why, for those who read the history.")
 

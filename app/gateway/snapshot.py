@@ -25,6 +25,7 @@ from app.queries import (
     containers,
     preflights,
     protocol_migrations,
+    way_home,
 )
 from app.services.configurations import ConfigurationValues
 
@@ -128,6 +129,8 @@ class Snapshot:
     dialling: Dialling
     configuration: ConfigurationValues
     migration: OpenMigration | None
+    home_in: float | None
+    """Seconds until it returns to ACP by itself after a fallback; 0 is now, None if it does not."""
     actions: Sequence[PendingAction]
     trial: PendingTrial | None
     preflight: PendingPreflight | None
@@ -145,9 +148,8 @@ class Snapshot:
     @property
     def wakes_in(self) -> float | None:
         """In how many seconds the rows are to be read anew, although nobody rings."""
-        if self.migration is None or not self.migration.wakes_in:
-            return None
-        return min(self.migration.wakes_in, LONGEST_SLEEP)
+        moment = self.migration.wakes_in if self.migration is not None else self.home_in
+        return min(moment, LONGEST_SLEEP) if moment else None
 
     @property
     def hold(self) -> str | None:
@@ -201,12 +203,13 @@ def load(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Snaps
     trials = {each.container_id: _trial(each) for each in open_trials}
     dry_runs = preflights.open_of_many(session, container_ids)
     looks = {each.container_id: _preflight(each) for each in dry_runs}
+    homes = _homes(session, [each for each in found.values() if each.id not in migrations], clock)
     return [
         _snapshot(
             found[each],
             migrations.get(each),
             actions[each],
-            _Beside(trials.get(each), looks.get(each)),
+            _Beside(trials.get(each), looks.get(each), homes.get(each)),
             new=each not in known,
         )
         if each in found
@@ -241,6 +244,7 @@ def _snapshot(
         ),
         configuration=values,
         migration=migration,
+        home_in=beside.home_in,
         actions=actions,
         trial=beside.trial,
         preflight=beside.preflight,
@@ -252,6 +256,16 @@ class _Beside(NamedTuple):
 
     trial: PendingTrial | None
     preflight: PendingPreflight | None
+    home_in: float | None
+
+
+def _homes(session: Session, settled: Sequence[Container], clock: _Clock) -> Mapping[uuid.UUID, float | None]:
+    """Say in how many seconds each returns to ACP; nothing is read for those of which nobody wishes it."""
+    wishing = [each for each in settled if way_home.wishes(each)]
+    if not wishing:
+        return {}
+    decided = way_home.of_many(session, wishing, clock.now)
+    return {container_id: each.seconds(clock.now) for container_id, each in decided.items()}
 
 
 def _preflight(preflight: Preflight) -> PendingPreflight:

@@ -25,7 +25,7 @@ from app.protocol.states import Cause, Protocol
 from app.protocol.strategies import PINGS_ONLY, Plan
 from app.queries import containers
 from app.queries import protocol_migrations as migrations
-from app.services import migration_phases, protocol_migrations
+from app.services import migration_phases, protocol_migrations, way_home
 from app.services.actor import GATEWAY
 
 if TYPE_CHECKING:
@@ -135,10 +135,12 @@ class Supervisor:
 
     async def _keep(self, link: Link, now: Snapshot) -> None:
         """Leave a connection alone until something changes; end it if it is not the one that is wanted."""
-        if link.dialling == now.dialling:
-            await self._rest()
-        else:
+        if link.dialling != now.dialling:
             await self._connector.end(Ending.CHANGED.told())
+        elif now.home_in == 0:
+            await self._return_home()
+        else:
+            await self._rest()
 
     async def _waits(self, now: Snapshot) -> bool:
         """Rest where it is too early to dial: before an attempt is due, or its turn among all containers.
@@ -200,6 +202,15 @@ class Supervisor:
         self._attempts.rest(self._connector.settings.redial_interval)
         if now.may_fall_back and await self._connector.answers(now.dialling, Protocol.HTTP):
             await self._request(Protocol.HTTP, f"fallback: {gave_up}", Cause.FALLBACK)
+
+    async def _return_home(self) -> None:
+        """Write the intent to return to ACP after a fallback, if the rows still say so."""
+
+        def go(session: Session) -> None:
+            way_home.go(session, containers.get(session, self.lease.container_id))
+
+        with suppress(Conflict):  # an operator was faster; the next step sees what was asked
+            await self._ledger.write(go)
 
     async def _request(self, to: Protocol, reason: str, cause: Cause) -> None:
         """Write the intent of a protocol migration; the next step acts on it."""

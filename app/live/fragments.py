@@ -43,6 +43,7 @@ from app.queries import (
     statistics,
     stuck,
     waiting,
+    way_home,
 )
 from app.queries.statistics import ALL, TOP
 from app.services.configurations import DEFAULTS, LABELS, ConfigurationValues
@@ -162,6 +163,11 @@ def _migration_actions(session: Session, container_id: uuid.UUID) -> Mapping[str
         "under_way": protocol_migrations.open_of(session, container_id),
         "to_roll_back": protocol_migrations.to_roll_back(session, container),
     }
+
+
+def _way_home(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    return {"container": container, "decision": way_home.of(session, container)}
 
 
 def _migration_history(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
@@ -433,6 +439,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "migration_details": Fragment("protocol_migrations/_details.html", _migration_details),
     "preflight": Fragment("preflights/_panel.html", _preflight),
     "blast": Fragment("preflights/_blast.html", _blast),
+    "way_home": Fragment("protocol_migrations/_way_home.html", _way_home),
     "migration_history": Fragment("protocol_migrations/_history.html", _migration_history),
     "configuration_values": Fragment("configurations/_values.html", _configuration_values),
     "configuration_revisions": Fragment("configuration_revisions/_history.html", _configuration_revisions),

@@ -152,6 +152,7 @@ class ContainerTimeline(Timeline):
         "container_ends",
         "container_rollouts",
         "migration_actions",
+        "way_home",
         "migration_history",
         "configuration_values",
         "configuration_revisions",

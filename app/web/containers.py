@@ -11,6 +11,7 @@ from app.errors import ConsoleError
 from app.extensions import db, htmx
 from app.queries import containers as queries
 from app.queries.container_filter import ORDERS
+from app.queries.way_home import wish_of
 from app.services import containers
 from app.web import command_line, past
 from app.web.forms.connection_action import ActionForm
@@ -18,6 +19,7 @@ from app.web.forms.container import ONLY, PROTOCOLS, STATUSES, ContainerConditio
 from app.web.forms.errors import report
 from app.web.forms.prompt import PromptForm
 from app.web.forms.protocol_migration import MigrationForm
+from app.web.forms.way_home import WayHomeForm
 from app.web.listing import Listing
 from app.web.timeline import Timeline
 
@@ -79,6 +81,7 @@ def show(container_id: uuid.UUID) -> ResponseReturnValue:
         within=past.chosen_range(),
         action=ActionForm(),
         migration=MigrationForm(),
+        way_home=WayHomeForm(data=wish_of(container).as_dict()),
         prompt=PromptForm(),
     )
 

@@ -13,11 +13,12 @@ from app.protocol.states import Cause
 from app.protocol.strategies import Plan
 from app.queries import containers
 from app.queries import protocol_migrations as queries
-from app.services import preflights, protocol_migrations
+from app.services import preflights, protocol_migrations, way_home
 from app.web import command_line
 from app.web.failures import tell
 from app.web.forms.errors import report, tell_problems
 from app.web.forms.protocol_migration import WORDS, AskedForm, MigrationForm, PlanForm
+from app.web.forms.way_home import WayHomeForm
 from app.web.listing import Listing
 
 if TYPE_CHECKING:
@@ -114,6 +115,26 @@ def create(container_id: uuid.UUID) -> ResponseReturnValue:
         tell(error)
         return _back(container_id)
     flash(f"The migration to {form.to_protocol.data.upper()} is requested.", "success")
+    return _back(container_id)
+
+
+@bp.post("/containers/<uuid:container_id>/way-home")
+@permission("migrate")
+def wish_way_home(container_id: uuid.UUID) -> ResponseReturnValue:
+    """Set whether, and how patiently, it returns to ACP after a fallback."""
+    container = containers.get(db.session(), container_id)
+    form = WayHomeForm()
+    if not form.validate_on_submit():
+        tell_problems(form)
+        return _back(container_id)
+    try:
+        way_home.wish(db.session(), container, form.wish(), reason=form.reason.data, actor=actor())
+        db.session.commit()
+    except ConsoleError as error:
+        db.session.rollback()
+        tell(error)
+    else:
+        flash("The way home is saved.", "success")
     return _back(container_id)
 
 

@@ -107,6 +107,7 @@ ROUTES = {
     "protocol_migrations.new": MIGRATORS,
     "protocol_migrations.switch": MIGRATORS,
     "protocol_migrations.cancel": MIGRATORS,
+    "protocol_migrations.wish_way_home": MIGRATORS,
     "preflights.create": MIGRATORS,
     "live.protocol_migration": READERS,
     "live.migration_start": READERS,

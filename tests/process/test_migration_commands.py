@@ -83,3 +83,21 @@ def test_a_dry_run_ends_with_its_verdict(added: FlaskCliRunner, session: Session
     session.commit()
     assert_told(added.invoke(args=START), "the last preflight blocked: nobody answers")
     assert as_json(added, *START, "--anyway")["to_protocol"] == "acp"
+
+
+def test_the_way_home_is_set_and_shown(added: FlaskCliRunner) -> None:
+    command = ("migrations", "way-home", "web-1")
+    assert run(added, *command).stdout == "web-1: stays on HTTP after a fallback: a return is not wanted\n"
+    assert_told(added.invoke(args=(*command, "--wanted")), "reason: say why")
+    assert_told(added.invoke(args=(*command, "--stable", "0", *WHY)), "stable_seconds: a number from 1")
+    assert as_json(added, *command, "--wanted", "--cool-down", "60", *WHY) == {
+        "container": "web-1",
+        "wanted": True,
+        "stable_seconds": 300,
+        "cool_down_seconds": 60,
+        "max_attempts": 3,
+        "decision": "stay",
+        "words": "stays on HTTP: it is not there because of a fallback",
+        "at": None,
+    }
+    assert as_json(added, *command, "--not-wanted", *WHY)["cool_down_seconds"] == 60

@@ -22,6 +22,7 @@ from app.services import (
     fleet_actions,
     protocol_migrations,
     tokens,
+    way_home,
 )
 from app.services.actor import Actor
 from app.services.configurations import ConfigurationValues
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.models import Container
+    from app.protocol.way_home import WayHome
 
 TESTER = Actor("tester")
 BOTH = (Protocol.HTTP, Protocol.ACP)
@@ -152,6 +154,10 @@ class Store:
         """Wait until what was asked for has its outcome."""
         query = "SELECT * FROM connection_action WHERE id = %s"
         return eventually(lambda: self.rows(query, action)[0], lambda row: row["finished_at"], patience)
+
+    def wish_home(self, name: str, wish: WayHome) -> None:
+        with self.container(name) as (session, container):
+            way_home.wish(session, container, wish, reason="it may return", actor=TESTER)
 
     def token(self, name: str = "tester") -> str:
         with Session(self._engine) as session, session.begin():

@@ -179,6 +179,13 @@ MIGRATION: Final = (
         "nothing if the agent knows it all the same; else its caller loads it again",
     ),
     Explanation(
+        "way-home",
+        Family.MIGRATION,
+        "way home: HTTP was stable for as long as is wished",
+        "the container had fallen back to HTTP, and is wished to return to ACP by itself",
+        "nothing, unless it fails: then its error says why, and the next return waits twice as long",
+    ),
+    Explanation(
         "first-dial",
         Family.MIGRATION,
         "first dial: {detail}",

@@ -39,6 +39,7 @@ ELSEWHERE = (
         "app/protocol/endpoints.py",
         "app/protocol/states.py",
         "app/protocol/strategies.py",
+        "app/protocol/way_home.py",
     ),  # of forms, each beside its field
     *("app/protocol/rollout_plan.py", "app/protocol/rollout_waves.py", "app/protocol/windows.py"),
     "app/protocol/rollout_states.py",  # each beside its button
