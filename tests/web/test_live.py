@@ -246,15 +246,16 @@ def test_a_requests_page_shows_its_answer_when_it_comes(
 
 
 def test_a_record_and_a_state_arrive(world: World, open_page: Open, connection: AcpConnection) -> None:
-    for path in (f"/live/containers/{connection.container_id}", f"/live/connections/{connection.id}"):
+    paths = (f"/live/containers/{connection.container_id}", f"/live/connections/{connection.id}")
+    for latency, path in enumerate(paths, 4711):
         socket = open_page(path)
         hear(socket, "caught_up")
         record = world.record(connection, {"text": "good morning"})
         ring(world, connection)
         assert "good morning" in hear(socket, f"message-{record.id}")
-        connections.note(world.session, connection, latency_ms=float(record.id.int % 97) + 0.25)
+        connections.note(world.session, connection, latency_ms=latency + 0.25)
         world.session.commit()
-        hear(socket, f"{record.id.int % 97}.")
+        hear(socket, f"{latency}.")
 
 
 def test_what_waits_for_a_caller_comes_and_goes_with_its_records(
