@@ -48,6 +48,11 @@ def still_there(caller: Caller) -> bool:
     return bool(caller.ask("_still_there")["error"]["code"] == METHOD_NOT_FOUND)
 
 
+def forwarded(store: Store) -> int:
+    """How many callers are forwarded to another gateway, as gateways said with their latest heartbeats."""
+    return int(store.rows("SELECT max(forwarded) AS number FROM gateway")[0]["number"])
+
+
 def holder(store: Store, container_id: uuid.UUID) -> str | None:
     """The URL for callers of the gateway that holds a container."""
     rows = store.rows(
@@ -171,7 +176,9 @@ def test_a_death_costs_forwarded_callers_a_wait_and_nothing_else(
             callers = [stack.enter_context(calling(other, name, store.token(name))) for name in names]
             for caller in callers:
                 caller.ask("_nothing")
+            eventually(lambda: forwarded(store), lambda now: now == len(names))
             dying.kill()
+            eventually(lambda: forwarded(store), lambda now: now == 0)  # what is asked now waits
             asked = [caller.begin("_still_there") for caller in callers]
             answers = [caller.answer(each) for caller, each in zip(callers, asked, strict=True)]
             assert [each["error"]["code"] for each in answers] == [METHOD_NOT_FOUND] * len(names)
