@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.configuration_words import read
-from app.cli.connection_actions import POLL_SECONDS
 from app.cli.container_words import say
 from app.cli.group import json_option
+from app.cli.waiting import until_ended
 from app.extensions import db
 from app.queries import configuration_trials as stored
 from app.queries import containers
@@ -48,11 +47,7 @@ def try_(*, container: str, changes: Sequence[str], wait: float | None, as_json:
     values = replace(ConfigurationValues.of(found.configuration), **read(changes))
     trial = services.request(session, found, values, COMMAND_LINE)
     session.commit()
-    deadline = time.monotonic() + (wait or 0)
-    while trial.open and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-        session.rollback()  # a new transaction sees what was committed since
-        stored.get(session, trial.id)
+    until_ended(lambda: stored.get(session, trial.id), wait or 0)
     told = {column.key: getattr(trial, column.key) for column in trial.__table__.columns}
     say(told, line(trial), as_json=as_json)
     if wait is not None and not trial.success:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from app.cli.group import json_option
+from app.cli.waiting import until_ended
 from app.extensions import db
 from app.protocol.states import ActionKind
 from app.queries import connection_actions as stored
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from app.models import ConnectionAction
 
-POLL_SECONDS: Final = 0.1
 HELP: Final = {
     ActionKind.RECONNECT: "End the connection of a CONTAINER, by name or id, and dial it anew at once.",
     ActionKind.DISCONNECT: "End the connection of a CONTAINER, by name or id; only a reconnect or a change of"
@@ -55,20 +54,12 @@ def _command(kind: ActionKind) -> Callable[..., None]:
         action = services.request(session, found, kind, reason=reason, actor=COMMAND_LINE)
         session.commit()
         if wait is not None:
-            _await(action, wait)
+            until_ended(lambda: stored.get(session, action.id), wait)
         click.echo(json.dumps(shown(action), default=str) if as_json else line(action))
         if wait is not None and not action.success:
             raise SystemExit(2 if action.open else 1)
 
     return ask
-
-
-def _await(action: ConnectionAction, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while action.open and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-        db.session.rollback()  # a new transaction sees what was committed since
-        stored.get(db.session(), action.id)
 
 
 def shown(action: ConnectionAction) -> dict[str, Any]:

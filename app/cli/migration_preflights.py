@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from app.cli.connection_actions import POLL_SECONDS
 from app.cli.container_words import say
 from app.cli.group import json_option
+from app.cli.waiting import until_ended
 from app.extensions import db
 from app.protocol.preflight import Verdict, overall
 from app.queries import blast, containers, gateways
@@ -50,11 +49,7 @@ def preflight(*, container: str, to: str | None, wait: float, as_json: bool) -> 
     found = containers.get(session, container)
     asked = services.request(session, found, to or found.other_protocol, actor=COMMAND_LINE)
     session.commit()
-    deadline = time.monotonic() + wait
-    while asked.open and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-        session.rollback()  # a new transaction sees what was committed since
-        stored.get(session, asked.id)
+    until_ended(lambda: stored.get(session, asked.id), wait)
     told = {column.key: getattr(asked, column.key) for column in asked.__table__.columns}
     told["blast"] = asked.blast or blast.of(session, found).as_dict()
     say(told, _words(asked), as_json=as_json)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from app.gateway.bells import rung
 from app.gateway.tenure import clock
 from app.services import leases
 from app.services.leases import Member
@@ -85,10 +85,7 @@ class Holder:
             standing = await self._renew()
             self._supervisors.apply(standing.held)
             beat = self._member.lease_seconds / RENEWALS
-            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with its event.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(beat, standing.next_end or beat)):
-                    await self._look.wait()
+            await rung(self._look, min(beat, standing.next_end or beat))
 
     async def balance(self) -> None:
         """Give back for ever what is beyond the share, a few a second, and only while nobody is at work."""

@@ -11,6 +11,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from app.gateway.bells import rung
 from app.queries import rollouts
 from app.services import rollout_steps
 
@@ -50,11 +51,7 @@ class RolloutController:
             for rollout_id in concerned:
                 await self._advance(rollout_id)
             await asyncio.sleep(PAUSE_SECONDS)
-            try:
-                async with asyncio.timeout(BEAT_SECONDS if concerned else IDLE_SECONDS):
-                    await self._rung.wait()
-            except TimeoutError:
-                continue
+            await rung(self._rung, BEAT_SECONDS if concerned else IDLE_SECONDS)
 
     async def _advance(self, rollout_id: uuid.UUID) -> None:
         """Take the steps of one rollout. One that cannot go on must not stop others, nor the gateway."""

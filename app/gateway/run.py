@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from app.config_values import Bind
-from app.gateway import snapshot
+from app.gateway import snapshots
 from app.gateway.announcer import Announcer
 from app.gateway.callers import CallerEndpoint
 from app.gateway.context import Context
@@ -81,7 +81,7 @@ class Gateway:
             gateway_id,
             tenure,
             chance,
-            snapshots=Together(database, snapshot.load),
+            snapshots=Together(database, snapshots.load),
             moves=Together(database, partial(recoveries.move_many, gateway_id=gateway_id)),
         )
         self._supervisors = Supervisors(self.context)

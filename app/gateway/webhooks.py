@@ -17,6 +17,7 @@ import httpx
 
 from app.errors import ConsoleError
 from app.gateway import address, credentials
+from app.gateway.bells import rung
 from app.gateway.causes import plain
 from app.protocol import webhook
 from app.protocol.endpoints import parse_endpoint
@@ -59,11 +60,7 @@ class Webhooks:
                 pause = IDLE_SECONDS
             else:
                 pause = await self._deliver_due()
-            try:
-                async with asyncio.timeout(pause):
-                    await self._rung.wait()
-            except TimeoutError:
-                continue
+            await rung(self._rung, pause)
 
     async def _deliver_due(self) -> float:
         """Deliver what is due; return in how many seconds to look again."""

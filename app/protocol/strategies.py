@@ -9,7 +9,7 @@ manual      prepared and probed first, then it waits for a person, and goes on a
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 
 from app.errors import Invalid
+from app.protocol.stored import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,16 +67,8 @@ class Verification:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Verification:
-        """Read what `as_dict` gave; what is missing is the default, what is unknown is left out.
-
-        Raises:
-            Invalid: a value is of the wrong kind.
-        """
-        known = {each.name for each in fields(cls)}
-        try:
-            return msgspec.convert({name: values[name] for name in known & set(values)}, cls)
-        except msgspec.ValidationError as error:
-            raise Invalid("verification", str(error)) from error
+        """Read what `as_dict` gave. Raises Invalid as `stored.read` does."""
+        return read(cls, values, "verification")
 
 
 PINGS_ONLY: Final = Verification(seconds=0, pings=1)

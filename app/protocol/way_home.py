@@ -7,14 +7,13 @@ a container whose ACP does not hold is never moved there and back for ever.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
-
 from app.errors import Invalid
 from app.protocol.states import Cause
+from app.protocol.stored import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,16 +55,8 @@ class WayHome:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> WayHome:
-        """Read what `as_dict` gave; what is missing is the default, what is unknown is left out.
-
-        Raises:
-            Invalid: a value is of the wrong kind.
-        """
-        known = {each.name for each in fields(cls)}
-        try:
-            return msgspec.convert({name: values[name] for name in known & set(values)}, cls)
-        except msgspec.ValidationError as error:
-            raise Invalid(KEY, str(error)) from error
+        """Read what `as_dict` gave. Raises Invalid as `stored.read` does."""
+        return read(cls, values, KEY)
 
     @classmethod
     def stored(cls, metadata: Mapping[str, Any] | None) -> WayHome:
