@@ -22,7 +22,8 @@
   const move = (step) => {
     const all = rows();
     const at = all.findLastIndex((row) => row.contains(document.activeElement));
-    const next = at < 0 ? all[0] : all[at + step];
+    const first = all[0]?.closest("[role=log]") ? all.at(-1) : all[0]; // a log is read from its end
+    const next = at < 0 ? first : all[at + step];
     if (!next) return false;
     mainOf(next).focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest" });

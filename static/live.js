@@ -104,7 +104,7 @@
       heed(JSON.parse(event.detail.message));
       return;
     }
-    if (live.rows && event.detail.message.startsWith('<ol hx-swap-oob="afterbegin:#timeline-rows">')) {
+    if (live.rows && event.detail.message.startsWith('<ol hx-swap-oob="beforeend:#timeline-rows">')) {
       event.preventDefault();
       live.rows(event.detail.message);
       return showLive();

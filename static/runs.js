@@ -2,11 +2,11 @@
 (() => {
   "use strict";
   const SHOWN = 160; // app/web/runs.py
-  const pieces = (list) => [...list.querySelectorAll(".said-piece")].reverse().map((each) => each.textContent).join("");
+  const pieces = (list) => [...list.querySelectorAll(".said-piece")].map((each) => each.textContent).join("");
 
   const describe = (run) => {
     const list = run.querySelector("ol");
-    const newest = list.firstElementChild;
+    const newest = list.lastElementChild;
     run.querySelector(".run-count").textContent = list.children.length;
     const time = newest.querySelector("time").cloneNode(true);
     run.querySelector("summary time")?.replaceWith(time);
@@ -30,13 +30,13 @@
   };
 
   window.runs = {
-    // Put a row into the run on top of the list, if it goes on with that; tell whether it did.
+    // Put a row into the run at the end of the list, if it goes on with that; tell whether it did.
     join(rows, row) {
-      const top = rows.firstElementChild;
-      if (!row.dataset.run || top?.dataset.run !== row.dataset.run) return false;
-      const focused = top.contains(document.activeElement) ? document.activeElement : null;
-      const run = top.matches(".run") ? top : begin(top);
-      run.querySelector("ol").prepend(row);
+      const last = rows.lastElementChild;
+      if (!row.dataset.run || last?.dataset.run !== row.dataset.run) return false;
+      const focused = last.contains(document.activeElement) ? document.activeElement : null;
+      const run = last.matches(".run") ? last : begin(last);
+      run.querySelector("ol").append(row);
       describe(run);
       focused?.focus({ preventScroll: true });
       return true;

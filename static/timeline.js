@@ -1,16 +1,18 @@
 // Rows of messages as they come: followed, held back and caught up, and put together by the frame.
-// The newest are on top, so to scroll away from them is to scroll down.
+// The newest are below. The log's box is filled from its bottom (records.css), where its scrollTop is 0: what comes
+// there keeps the newest in sight, what comes above moves nothing, and to scroll away from them is to go below 0.
 (() => {
   "use strict";
   const MOST_A_FRAME = 25; // rows; more of them would keep a click waiting
-  const NEAR_TOP = 40; // rows among which a late one finds its place
+  const NEAR_END = 40; // rows among which a late one finds its place
+  const AT_END = 2; // px that are no scrolling
   const BEGINNING = "00000000-0000-0000-0000-000000000000"; // app/live/news.py
   const SUMMARY = 5000; // ms between two announcements
 
   const $ = (id) => document.getElementById(id);
-  const rows = $("timeline-rows");
+  const rows = $("timeline-rows"), log = $("timeline-log");
   if (!rows || !$("timeline").dataset.live) return;
-  const { KEPT_ROWS, messages, step } = window.list;
+  const { KEPT_ROWS, messages, newest, step } = window.list;
 
   let held = "", waiting = 0, queue = [], frame = 0, catching = null, fresh = 0, errors = 0, jumped = null;
 
@@ -23,7 +25,7 @@
       waiting += come.filter((each) => each.matches(".message") && !$(each.id)).length + more(come);
       return window.live.show();
     }
-    queue.push(...come.reverse()); // the oldest first, as they are put on top of each other
+    queue.push(...come);
     frame ||= requestAnimationFrame(draw);
   };
   const more = (come) => come.reduce((sum, each) => sum + (each.matches(".skipped") ? parseInt(each.textContent.replace(/\D/g, ""), 10) : 0), 0);
@@ -31,42 +33,47 @@
   const draw = () => {
     frame = 0;
     const kept = messages();
-    const full = kept.length >= KEPT_ROWS && kept[kept.length - 1].id;
+    const oldest = kept.length >= KEPT_ROWS ? kept[0].id : behindOlder();
     const calm = queue.length < MOST_A_FRAME; // else there is nothing to see in each
-    for (const row of queue.splice(0, MOST_A_FRAME)) put(row, full, calm);
+    for (const row of queue.splice(0, MOST_A_FRAME)) put(row, oldest, calm);
     trim();
     if (queue.length) frame = requestAnimationFrame(draw);
     else if (catching) sayCaughtUp();
   };
-  const put = (row, full, calm) => {
+  // What is before this is behind the link to the older ones.
+  const behindOlder = () => {
+    const link = log.querySelector("a.older");
+    return link ? `message-${new URL(link.href).searchParams.get("before")}` : "";
+  };
+  const put = (row, oldest, calm) => {
     if ($(row.id)) return;
-    if (full && row.matches(".message") && row.id < full) return;
+    if (row.matches(".message") && row.id < oldest) return;
     if (catching && row.matches(".message")) catching.count += 1;
     fresh += 1;
     if (row.matches(".message-error")) errors += 1;
     if (calm) row.classList.add("fresh");
-    let below = rows.firstElementChild;
-    for (let seen = 0; below && seen < NEAR_TOP && keyOf(below) > keyOf(row); seen += 1) below = below.nextElementSibling;
-    if (below !== rows.firstElementChild) rows.insertBefore(row, below);
-    else if (!window.runs.join(rows, row)) rows.prepend(row);
+    let above = rows.lastElementChild;
+    for (let seen = 0; above && seen < NEAR_END && keyOf(above) > keyOf(row); seen += 1) above = above.previousElementSibling;
+    if (above !== rows.lastElementChild) rows.insertBefore(row, above ? above.nextSibling : rows.firstChild);
+    else if (!window.runs.join(rows, row)) rows.append(row);
   };
-  // Several gateways commit at once: a row may come after one that is newer. A row in the place of others is below them.
-  const keyOf = (row) => (row.matches(".run") ? row.querySelector("li").id : row.id.replace("skipped", "message"));
+  // Several gateways commit at once: a row may come after one that is newer. A row in the place of others is above the next one.
+  const keyOf = (row) => (row.matches(".run") ? row.querySelector("li:last-child").id : row.id.replace("skipped", "message"));
   const trim = () => {
     let count = messages().length;
     while (count > KEPT_ROWS) {
-      const end = rows.lastElementChild;
-      const last = end.querySelector("ol")?.lastElementChild ?? end;
-      if (last.contains(document.activeElement)) step(document.activeElement, -1);
-      if (last.matches(".message")) count -= 1;
-      last.remove();
+      const end = rows.firstElementChild;
+      const first = end.querySelector("ol")?.firstElementChild ?? end;
+      if (first.contains(document.activeElement)) step(document.activeElement, 1, true);
+      if (first.matches(".message")) count -= 1;
+      first.remove();
       if (end.matches(".run:not(:has(li))")) end.remove();
     }
   };
   const sayCaughtUp = () => {
     const { count, more: others } = catching;
     catching = null;
-    if (count) say(others ? `caught up ${count}; the others are behind the line below them` : `caught up ${count}, missed 0`);
+    if (count) say(others ? `caught up ${count}; the others are behind the line above them` : `caught up ${count}, missed 0`);
   };
   const say = (words) => ($("timeline-news").textContent = words);
 
@@ -93,17 +100,17 @@
     if (held) say("");
   };
   const toNewest = () => {
-    scrollTo({ top: 0 });
+    log.scrollTop = 0;
     follow();
   };
   const toggle = () => (held ? toNewest() : hold("paused"));
 
   Object.assign(window.live, {
     rows: take,
-    newest: () => messages()[0]?.id.replace("message-", "") ?? BEGINNING,
+    newest: () => newest()?.id.replace("message-", "") ?? BEGINNING,
     held: () => {
       if (!held) return null;
-      $("timeline-new").textContent = `${waiting.toLocaleString()} new ↑`;
+      $("timeline-new").textContent = `${waiting.toLocaleString()} new ↓`;
       return `${held} · ${waiting.toLocaleString()} new`;
     },
     caughtUp: (said) => {
@@ -114,15 +121,17 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     $("live-pause").addEventListener("click", toggle);
-    $("timeline-new").addEventListener("click", toNewest);
+    $("timeline-new").addEventListener("click", () => {
+      toNewest();
+      log.scrollIntoView({ block: "nearest" });
+    });
     setInterval(() => {
       if (fresh && !held) $("timeline-summary").textContent = `${fresh} new${errors ? `, ${errors} errors` : ""}`;
       fresh = errors = 0;
     }, SUMMARY);
   });
-  addEventListener("scroll", () => {
-    const away = rows.getBoundingClientRect().top < 0;
-    if (away) hold("paused while you read further down");
+  log.addEventListener("scroll", () => {
+    if (log.scrollTop < -AT_END) hold("paused while you read further up");
     else if (held.startsWith("paused while")) follow();
   }, { passive: true });
   document.addEventListener("visibilitychange", () => {

@@ -57,4 +57,7 @@ def around(session: Session, message_id: uuid.UUID, neighbours: int = NEIGHBOURS
     message = messages.get(session, message_id)
     limit = min(max(neighbours, 1), MOST_AROUND)
     beside = partial(messages.of_connection, session, message.connection_id, limit=limit)
-    return {"message": message, "around": [*beside(after=message.id), message, *beside(before=message.id)]}
+    return {
+        "message": message,
+        "around": [*beside(before=message.id)[::-1], message, *beside(after=message.id)[::-1]],
+    }

@@ -95,7 +95,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Timeline rows, the newest first, and a row that says what stands below them in the place of more."""
+    """Timeline rows, the newest first, and a row that stands above them in the place of more."""
 
     rows: Sequence[Line]
     skipped: str = ""
@@ -119,8 +119,8 @@ class Records:
     def _envelope(self, rows: Sequence[Line]) -> str:
         # Whoever has some of the rows has what is older, too.
         older = self.skipped if len(rows) == len(self.rows) else ""
-        html = "".join(row.html for row in rows)
-        return f'<ol hx-swap-oob="afterbegin:#timeline-rows">{html}{older}</ol>'
+        html = "".join(row.html for row in reversed(rows))  # a page has the newest below
+        return f'<ol hx-swap-oob="beforeend:#timeline-rows">{older}{html}</ol>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Place(NamedTuple):
 @bp.get("/")
 @permission("read")
 def index() -> ResponseReturnValue:
-    """Show the messages of the fleet that a filter finds, the newest first and live, or around a time."""
+    """Show the messages of the fleet that a filter finds, the newest below and live, or around a time."""
     written, at = request.args.get("filter", "").strip(), request.args.get("at", "").strip()
     try:
         terms = parse(written)

@@ -27,7 +27,7 @@ class Chunk(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Records that follow each other, the newest first; of more than one, `chunk` says what they are."""
+    """Records that follow each other, the oldest first; of more than one, `chunk` says what they are."""
 
     records: Sequence[AcpMessage]
     chunk: Chunk | None
@@ -36,7 +36,7 @@ class Run(NamedTuple):
     def text(self) -> str:
         """The beginning of what the chunks say together."""
         text = ""
-        for record in reversed(self.records):
+        for record in self.records:
             piece = chunk(record)
             text += piece.text if piece else ""
             if len(text) > SHOWN:

@@ -1,4 +1,4 @@
-"""A timeline as a page shows it: some records, the newest first, and where the older ones begin."""
+"""A timeline's page: some records, the newest first as they are read, and where the older ones begin."""
 
 from __future__ import annotations
 

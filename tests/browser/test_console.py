@@ -65,8 +65,8 @@ def test_a_message_arrives_without_reloading(page: Page) -> None:
     expect(page.locator("#flashes")).to_contain_text("The prompt is sent")
     expect(page.locator("#timeline-rows")).to_contain_text("echo: hello from the browser")
     page.evaluate(MARK)
-    newest = page.locator("#timeline-rows > li").first.get_attribute("id")
-    expect(page.locator("#timeline-rows > li").first).not_to_have_attribute("id", str(newest))
+    newest = page.locator("#timeline-rows > li").last.get_attribute("id")
+    expect(page.locator("#timeline-rows > li").last).not_to_have_attribute("id", str(newest))
     assert page.evaluate(MARKED)
 
 
@@ -86,14 +86,14 @@ def test_pausing_misses_nothing(page: Page) -> None:
     rows = page.locator("#timeline-rows li.message")  # those in runs of chunks, too
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#live")).to_have_attribute("data-state", "paused")
-    before = rows.first.get_attribute("id")
+    before = rows.last.get_attribute("id")
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
-    expect(rows.first).not_to_have_attribute("id", str(before))
+    expect(rows.last).not_to_have_attribute("id", str(before))
     ids = rows.evaluate_all("rows => rows.map(row => row.id)")
     assert len(ids) == len(set(ids))
     assert before in ids
-    assert ids == sorted(ids, reverse=True)
+    assert ids == sorted(ids)
 
 
 def test_a_configuration_is_checked_while_typing_tried_and_saved(page: Page) -> None:

@@ -35,6 +35,7 @@ WATCH = """
     new MutationObserver((changes) => changes.forEach((change) => change.addedNodes.forEach(take)))
         .observe(document.getElementById("timeline-rows"), { childList: true, subtree: true });
 """
+PLACE = "document.getElementById('timeline-log').scrollTop"
 CLICKS = """
     window.waits = [];
     document.addEventListener("click", ({ timeStamp }) =>
@@ -107,27 +108,59 @@ def test_space_holds_it_back_and_nothing_is_missed(page: Page, writer: Writer) -
     expect(page.locator("#live")).to_have_attribute("data-state", "paused")
     for _ in range(3):
         writer.write(104, "test/held")
-    expect(page.locator("#timeline-new")).to_have_text("312 new ↑")
+    expect(page.locator("#timeline-new")).to_have_text("312 new ↓")
     assert came(page) == []
     page.keyboard.press("Space")
     expect(page.locator("#timeline-news")).to_have_text("caught up 312, missed 0")
     expect(page.locator("#timeline-new")).to_be_hidden()
-    assert shown(page) == writer.written[::-1]
+    assert shown(page) == writer.written
 
 
 def test_scrolling_away_holds_it_back_and_the_button_leads_back(page: Page, writer: Writer) -> None:
     writer.write(50, "test/scrolled")
     watch(page, "method:test/scrolled")
-    page.mouse.wheel(0, 700)
+    newest = page.locator("#timeline-rows li.message").last
+    expect(newest).to_be_in_viewport()
+    newest.hover()
+    page.mouse.wheel(0, -700)
     expect(page.locator("#live")).to_have_attribute("data-state", "paused")
-    before = page.evaluate("scrollY")
+    expect(newest).not_to_be_in_viewport()
+    before = page.evaluate(PLACE)
     writer.write(7, "test/scrolled")
-    expect(page.locator("#timeline-new")).to_have_text("7 new ↑")
-    assert page.evaluate("scrollY") == before
+    expect(page.locator("#timeline-new")).to_have_text("7 new ↓")
+    assert page.evaluate(PLACE) == before
     page.locator("#timeline-new").click()
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(newest).to_be_in_viewport()
     expect(page.locator("#timeline-news")).to_have_text("caught up 7, missed 0")
-    assert shown(page) == writer.written[::-1]
+    assert shown(page) == writer.written
+
+
+def test_older_ones_are_put_above_and_nothing_jumps(page: Page, writer: Writer) -> None:
+    writer.write(120, "test/older")
+    page.goto("/messages/?filter=method:test/older")
+    rows = page.locator("#timeline-rows li.message")
+    older = page.get_by_role("link", name="Older messages")
+    expect(rows.last).to_be_in_viewport()
+    for many in (100, 120):
+        older.scroll_into_view_if_needed()
+        seen = page.locator(f"#{rows.nth(3).get_attribute('id')}")
+        before = seen.bounding_box()
+        older.click()
+        expect(rows).to_have_count(many)
+        assert seen.bounding_box() == before
+    expect(older).to_have_count(0)
+    assert shown(page) == writer.written
+
+
+def test_a_time_that_is_jumped_to_is_in_sight_between_earlier_and_later_ones(
+    page: Page, writer: Writer
+) -> None:
+    writer.write(60, "test/at")
+    page.goto(f"/messages/?filter=method:test/at&at={writer.written[30]}")
+    expect(page.locator(".at-mark")).to_be_in_viewport(ratio=1)
+    for number in (29, 30):
+        expect(page.locator(f"#message-{writer.written[number]}")).to_be_in_viewport()
 
 
 def test_a_lost_socket_is_caught_up(page: Page, writer: Writer) -> None:
@@ -154,7 +187,7 @@ def test_a_lost_socket_is_caught_up(page: Page, writer: Writer) -> None:
     expect(page.locator("#timeline-news")).to_have_text("caught up 20, missed 0")
     writer.write(2, "test/lost")
     expect(page.locator("#timeline-rows li.message")).to_have_count(25)
-    assert shown(page) == writer.written[::-1]
+    assert shown(page) == writer.written
     assert sorted(came(page)) == sorted(writer.written)
 
 
@@ -180,6 +213,7 @@ def test_a_flood_leaves_the_page_answering_and_is_counted_to_the_last(page: Page
     assert len(ids) == len(set(ids))
     assert set(ids) <= set(writer.written)
     assert len(shown(page)) <= 500
+    expect(page.locator("#timeline-rows li.message").last).to_be_in_viewport()
     assert clicks > 5
     assert _slow(page) <= CLICK_MS + calm
     link = page.locator("#timeline-rows .skipped a").first
@@ -219,14 +253,14 @@ def test_chunks_grow_into_one_row_and_the_focus_stays(page: Page, writer: Writer
     expect(run.locator(".run-count")).to_have_text("3")
     run.locator("summary").click()
     expect(page.locator("#live")).to_have_attribute("data-state", "paused")
-    assert shown(page) == writer.written[::-1]
+    assert shown(page) == writer.written
 
 
 def test_a_message_is_opened_and_copied_by_keys(page: Page, writer: Writer) -> None:
     writer.write(2, "test/keys", '{"params": {"list": [{"name": "needle"}]}}')
     watch(page, "method:test/keys")
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(writer.written[0]))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -57,7 +57,7 @@ class Page:
         self.left_out += [
             (last, below, int(count.replace(",", ""))) for below, count in SKIPPED.findall(said)
         ]
-        self.rows += reversed(ROW.findall(said))
+        self.rows += ROW.findall(said)
 
     def accounts_for(self, stored: list[str]) -> None:
         """Hold the page against what is stored: every record is a row, or counted where it is missing."""

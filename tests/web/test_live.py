@@ -107,11 +107,11 @@ def hear(socket: ClientConnection, wanted: str) -> str:
 
 
 def rows(socket: ClientConnection, until: AcpMessage) -> list[str]:
-    """Take timeline rows, in the order in which they come, until one has come; each text is newest first."""
+    """Take timeline rows, in the order in which they come, until one has come."""
     got: list[str] = []
     while str(until.id) not in got:
         said = hear(socket, "timeline-rows")
-        got += reversed([part[:36] for part in said.split('id="message-')[1:]])
+        got += [part[:36] for part in said.split('id="message-')[1:]]
     return got
 
 
@@ -182,7 +182,7 @@ def test_the_lists_of_connections_and_of_revisions_are_live(
 
 def rows_envelope(socket: ClientConnection) -> str:
     said = hear(socket, "timeline-rows")
-    return said.removeprefix('<ol hx-swap-oob="afterbegin:#timeline-rows">').removesuffix("</ol>")
+    return said.removeprefix('<ol hx-swap-oob="beforeend:#timeline-rows">').removesuffix("</ol>")
 
 
 def test_no_partial_brings_its_own_envelope(
@@ -337,10 +337,10 @@ def test_one_that_missed_more_than_a_page_keeps_gets_the_latest_and_a_row_for_th
     assert json.loads(hear(socket, "caught_up")) == {"caught_up": KEPT_ROWS, "more": True}
     said = hear(socket, "timeline-rows")
     assert said.count('<li class="message"') == KEPT_ROWS
-    rows_of_others = said.partition('<li class="skipped"')[2]
-    assert "7 more came faster than they can be shown" in rows_of_others
-    oldest = said.split('id="message-')[-1][:36]
-    assert f"/connections/{connection.id}?before={oldest}#timeline" in rows_of_others
+    row_of_others, _, shown = said.partition("</li>")
+    assert "7 more came faster than they can be shown" in row_of_others
+    oldest = shown.split('id="message-')[1][:36]
+    assert f"/connections/{connection.id}?before={oldest}#timeline" in row_of_others
 
 
 def test_a_flood_is_shown_in_part_and_counted_in_full(

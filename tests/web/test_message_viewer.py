@@ -31,11 +31,11 @@ def ids(page: str) -> list[str]:
     return re.findall(r'id="message-([0-9a-f-]{36})"', page)
 
 
-def test_it_shows_the_fleet_the_newest_first(sign_in: SignIn, world: World) -> None:
+def test_it_shows_the_fleet_the_newest_below(sign_in: SignIn, world: World) -> None:
     connections = [world.connected(world.container(name)) for name in ("web-1", "web-2")]
     made = [str(world.record(connections[n % 2], {"n": n}).id) for n in range(4)]
     page = sign_in("viewer").get("/messages/").text
-    assert ids(page) == made[::-1]
+    assert ids(page) == made
     assert [page.count(f">{name}</a>") for name in ("web-1", "web-2")] == [2, 2]
     assert 'ws-connect="/live/messages"' in page
 
@@ -68,8 +68,8 @@ def test_older_ones_follow_to_the_end(sign_in: SignIn, world: World) -> None:
     seen = ids(page)
     while further := re.search(r'hx-get="(/messages/older[^"]+)"', page):
         page = viewer.get(further[1].replace("&amp;", "&")).text
-        seen += ids(page)
-    assert seen == made[::-1]
+        seen = ids(page) + seen
+    assert seen == made
 
 
 def test_it_says_how_far_it_has_looked(
@@ -95,7 +95,7 @@ def test_chunks_of_a_text_are_one_row_that_opens(sign_in: SignIn, world: World) 
     made.append(chunk(world, connection, "other", "t").id)
     for path in ("/messages/", f"/connections/{connection.id}"):
         page = sign_in("viewer").get(path).text
-        assert ids(page) == [str(each) for each in reversed(made)]
+        assert ids(page) == [str(each) for each in made]
         (run,) = re.findall(
             r'<li class="run.*?</summary>',
             page.split("<template")[0] + page.split("</template>")[-1],
@@ -110,12 +110,12 @@ def test_a_time_is_jumped_to(sign_in: SignIn, world: World) -> None:
     made = [world.record(connection, {"n": n}, id=first_id_at(moment(f"2026-01-0{n + 1}"))) for n in range(5)]
     viewer = sign_in("viewer")
     page = viewer.get("/messages/?at=2026-01-03T12:00").text
-    assert ids(page) == [str(each.id) for each in reversed(made)]
-    above = page.partition('class="at-mark"')[0]
-    assert ids(above) == [str(made[4].id), str(made[3].id)]
+    assert ids(page) == [str(each.id) for each in made]
+    below = page.partition('class="at-mark"')[2]
+    assert ids(below) == [str(made[3].id), str(made[4].id)]
     assert "ws-connect" not in page
     of_one = viewer.get(f"/messages/?at={made[1].id}&filter=size:>0").text.partition('class="at-mark"')
-    assert [ids(part)[:1] for part in (of_one[0], of_one[2])] == [[str(made[4].id)], [str(made[0].id)]]
+    assert [ids(part)[:1] for part in (of_one[0], of_one[2])] == [[str(made[0].id)], [str(made[1].id)]]
     assert viewer.get("/messages/?at=soon").status_code == 400
 
 
