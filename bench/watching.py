@@ -73,7 +73,7 @@ class _Rows:
         found = self._known.get(payload)
         if found is None:
             self.left_out += [each.decode() for each in LEFT_OUT.findall(payload)]
-            ids = [each.decode() for each in reversed(ROW.findall(payload))]
+            ids = [each.decode() for each in ROW.findall(payload)]
             found = self._known[payload] = len(self.batches) if ids else -1
             if ids:
                 self.batches.append(ids)
