@@ -1,5 +1,6 @@
 // The command palette: an ARIA combobox over the menu's pages, this page's actions, and what /search finds.
 // An action is what the page itself shows: choosing one clicks it, so that nothing can be done here that it does not offer.
+// A live update may replace a control while the list is open: what is clicked is the one that the page has then.
 (() => {
   "use strict";
   const ACTIONS = "main .heading a.btn, main .actions :is(a.btn, button), main [data-key], .menu-body button, #theme-toggle, #live-pause, #keys-open";
@@ -22,7 +23,7 @@
     item.setAttribute("aria-selected", "false");
     item.append(Object.assign(document.createElement("span"), { textContent: name }));
     item.append(Object.assign(document.createElement("span"), { textContent: about, className: "quiet" }));
-    made.set(item, target);
+    made.set(item, { name, target });
     return item;
   };
   const narrow = () => {
@@ -50,11 +51,14 @@
     if (chosen) $("palette-input").setAttribute("aria-activedescendant", chosen.id);
     else $("palette-input").removeAttribute("aria-activedescendant");
   };
+  const present = ({ name, target }) => (target.isConnected ? target : candidates().find((each) => each.name === name)?.target);
   const run = (chosen) => {
     if (!chosen) return;
+    const target = chosen.dataset.href ? null : present(made.get(chosen));
+    if (target === undefined) return narrow(); // the page offers it no longer
     $("palette").close();
-    if (chosen.dataset.href) location.href = chosen.dataset.href;
-    else made.get(chosen).click();
+    if (target) target.click();
+    else location.href = chosen.dataset.href;
   };
   const open = () => {
     const palette = $("palette");

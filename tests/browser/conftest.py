@@ -157,6 +157,7 @@ def page(browser: Browser, product: Product, notes: Notes) -> Iterator[Page]:
     page.get_by_label("Password").fill(product.password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_selector("#overview")
+    page.wait_for_load_state()  # a key that is pressed before the scripts have run is nobody's
     yield page
     title = page.title()
     context.close()

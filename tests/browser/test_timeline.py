@@ -36,6 +36,11 @@ WATCH = """
         .observe(document.getElementById("timeline-rows"), { childList: true, subtree: true });
 """
 PLACE = "document.getElementById('timeline-log').scrollTop"
+NOTE_SCROLLED = """
+    const log = document.getElementById("timeline-log");
+    window.scrolled = new Promise((end) => log.addEventListener("scrollend", () => end(), { once: true }));
+    null
+"""
 CLICKS = """
     window.waits = [];
     document.addEventListener("click", ({ timeStamp }) =>
@@ -122,7 +127,9 @@ def test_scrolling_away_holds_it_back_and_the_button_leads_back(page: Page, writ
     newest = page.locator("#timeline-rows li.message").last
     expect(newest).to_be_in_viewport()
     newest.hover()
+    page.evaluate(NOTE_SCROLLED)
     page.mouse.wheel(0, -700)
+    page.evaluate("window.scrolled")  # a wheel's turn is drawn in many steps
     expect(page.locator("#live")).to_have_attribute("data-state", "paused")
     expect(newest).not_to_be_in_viewport()
     before = page.evaluate(PLACE)
