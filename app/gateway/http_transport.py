@@ -34,6 +34,7 @@ LARGEST_ANSWER: Final = 16 * 1024 * 1024
 HEALTH_PATH: Final = "/health"
 HTTP_OK: Final = 200
 HTTP_BAD_REQUEST: Final = 400
+_CLOSED: Final = "the connection has been closed"
 _BROKEN: Final = (httpx.HTTPError, OSError)  # the alerts of TLS 1.3 come as they are
 
 
@@ -58,6 +59,8 @@ class HttpTransport:
         self._path = path
         self._answers: asyncio.Queue[str | Failed | Ended] = asyncio.Queue()
         self._posts: set[asyncio.Task[None]] = set()
+        self._exchanges: set[asyncio.Task[tuple[int, str]]] = set()
+        self._closed = False
         self.ended: Ended | None = None
         self._tls: dict[str, str] | None = None
         self.opened: dict[str, object] = {"transport": "http", "url": http_url(address.endpoint, path)}
@@ -113,9 +116,25 @@ class HttpTransport:
         return time.monotonic() - sent
 
     async def _exchange(self, method: str, path: str, text: str | None = None) -> tuple[int, str]:
+        """Send a request and read its body, unless `close` ends that, whoever waits for it.
+
+        What a client that is being closed has just begun to dial would stay open (httpcore's pool forgets it).
+        """
+        if self._closed:  # it was committed when another connection was in use
+            raise httpx.TransportError(_CLOSED)
+        exchange = asyncio.create_task(self._ask(method, path, text))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        try:
+            return await exchange
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise httpx.TransportError(_CLOSED) from None
+
+    async def _ask(self, method: str, path: str, text: str | None) -> tuple[int, str]:
         """Send a request and read its body, up to the largest answer that is taken."""
-        if self._client.is_closed:  # it was committed when another connection was in use
-            raise httpx.TransportError("the connection has been closed")
         address, named = self._address, http_url(self._address.endpoint, path)
         headers = address.cookies.headers(named)
         if text is not None:
@@ -147,9 +166,11 @@ class HttpTransport:
         await self.close("it is lost")
 
     async def close(self, reason: str) -> None:
-        for post in self._posts:
-            post.cancel()
-        await asyncio.gather(*self._posts, return_exceptions=True)
+        self._closed = True
+        under_way = [*self._posts, *self._exchanges]
+        for each in under_way:
+            each.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         await self._client.aclose()
         self._answers.put_nowait(Ended(reason, "us"))
 
