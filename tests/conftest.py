@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flask_migrate
@@ -20,9 +17,11 @@ from app import create_app
 from app.config import Settings
 from app.embedded import embedded_database
 from app.extensions import db
+from tests.support.folders import database_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from flask import Flask
     from flask.testing import FlaskClient
@@ -34,16 +33,9 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """An embedded PostgreSQL for the whole run: the URL of its administrative database.
-
-    Not in pytest's own temporary folder: that one closes itself to the server's user, who is not root.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="console-tests-"))
-    try:
-        with embedded_database(folder) as url:
-            yield url
-    finally:
-        shutil.rmtree(folder)
+    """An embedded PostgreSQL for the whole run: the URL of its administrative database."""
+    with database_folder("console-tests-") as folder, embedded_database(folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +79,8 @@ def app(settings: Settings) -> Iterator[Flask]:
     """The web application on the test's database, without CSRF tokens so that tests can post forms."""
     with _app(settings) as app:
         app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+        # A person's password costs a quarter of a second to hash and to check, by design.
+        app.extensions["security"].pwd_context.update(argon2__rounds=1, argon2__memory_cost=32)
         yield app
 
 

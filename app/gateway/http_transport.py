@@ -118,7 +118,7 @@ class HttpTransport:
     async def _exchange(self, method: str, path: str, text: str | None = None) -> tuple[int, str]:
         """Send a request and read its body, unless `close` ends that, whoever waits for it.
 
-        What a client that is being closed has just begun to dial would stay open (httpcore's pool forgets it).
+        What a client that is being closed has just begun to dial would stay open: httpcore forgets it.
         """
         if self._closed:  # it was committed when another connection was in use
             raise httpx.TransportError(_CLOSED)

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +17,13 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.support.folders import database_folder
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, StorageState
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120  # initdb, four processes and their imports on a busy two-core machine take 15
@@ -63,10 +63,9 @@ def product() -> Iterator[Product]:
 @contextmanager
 def running() -> Iterator[Product]:
     """`flask serve --demo`, as `make run` starts it, with an empty data folder and free ports."""
-    data = Path(tempfile.mkdtemp(prefix="console-browser-"))
-    log = data / "output.log"
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, data)
+        data = stack.enter_context(database_folder("console-browser-"))
+        log = data / "output.log"
         output = stack.enter_context(log.open("w"))
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "serve", "--demo"]
         process = subprocess.Popen(command, cwd=ROOT, env=_environ(data), stdout=output, stderr=output)
@@ -145,19 +144,29 @@ def notes() -> Notes:
     return Notes()
 
 
-@pytest.fixture
-def page(browser: Browser, product: Product, notes: Notes) -> Iterator[Page]:
-    """A signed-in browser. At its end nothing has gone wrong: no script error, CSP breach or other host."""
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, product: Product) -> StorageState:
+    """What a browser keeps of having signed in, once for the tests of a module."""
     context = browser.new_context(base_url=product.url)
-    context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    notes.watch(page)
     page.goto("/")
     page.get_by_label("Email").fill(product.email)
     page.get_by_label("Password").fill(product.password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_selector("#overview")
-    page.wait_for_load_state()  # a key that is pressed before the scripts have run is nobody's
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def page(browser: Browser, product: Product, signed_in: StorageState, notes: Notes) -> Iterator[Page]:
+    """A signed-in browser. At its end nothing has gone wrong: no script error, CSP breach or other host."""
+    context = browser.new_context(base_url=product.url, storage_state=signed_in)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    notes.watch(page)
+    page.goto("/")  # until it is loaded: a key that is pressed before the scripts have run is nobody's
     yield page
     title = page.title()
     context.close()

@@ -48,6 +48,9 @@ NOT_WALKED: Final = PUBLIC_ENDPOINTS | {"security.static", "health.healthz"}
 ROLLOUT: Final = "/rollouts/new?filled=1&name=Slow+ones&q=slow&bake_seconds=3600"
 PREVIEW: Final = "/fleet-actions/new?kind=probe&choose=all&q=plain"
 
+RECORDED: Final = "/messages/?filter=container:plain"
+"""An incident has the messages that are there when it is made."""
+
 PARTS: Final = frozenset({"containers.older_messages", "connections.older_messages", "messages.older"})
 """Fragments that only a long list has a link to."""
 
@@ -96,12 +99,21 @@ def cookies(product: Product) -> list[SetCookieParam]:
 def walk_all(product: Product) -> Found:
     """Walk until every page has been reached: the demo fleet's first messages take some seconds."""
     seeds = _furnish(product)
-    return eventually(lambda: walk(product, *seeds), lambda found: not found.unreached, WARM_SECONDS)
+    found = Found({}, frozenset())
+
+    def unreached() -> frozenset[str]:
+        nonlocal found
+        found = walk(product, *seeds)
+        return found.unreached
+
+    eventually(unreached, lambda left: not left, WARM_SECONDS)
+    return found
 
 
 def _furnish(product: Product) -> tuple[str, ...]:
     """Make an incident, a fleet action and a rollout, which the demo has not; return where they are."""
     with signed_in(product) as client:
+        eventually(lambda: client.get(RECORDED).text, lambda page: 'id="message-' in page, WARM_SECONDS)
         shown = _submit(client, "/incidents/new", "/incidents/new", **INCIDENT)
         link = re.search(r'id="link" value="([^"]+)"', shown.text)
         assert link, shown.text

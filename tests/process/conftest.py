@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from app.postgres import Server
+from tests.support.folders import database_folder
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from flask import Flask
     from flask.testing import FlaskCliRunner
@@ -21,13 +20,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """A data folder for the tests of a file: to make its server takes longer than to start it again.
-
-    Not in pytest's own temporary folder: that one closes itself to the server's user, who is not root.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="console-data-"))
-    yield folder
-    shutil.rmtree(folder)
+    """A data folder for the tests of a file: to make its server takes longer than to start it again."""
+    with database_folder("console-data-") as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -43,6 +43,14 @@ def make(client: FlaskClient, **given: str) -> str:
     return answer.headers["Location"]
 
 
+def test_the_form_ends_after_what_was_just_recorded(sign_in: SignIn, world: World) -> None:
+    record = world.record(world.connected(world.container()), {})
+    page = sign_in("operator").get("/incidents/new?containers=web-1").text
+    ends = re.search(r'name="ends_at"[^>]* value="([^"]+)"', page)
+    assert ends is not None
+    assert dt.datetime.fromisoformat(f"{ends[1]}+00:00") > record.timestamp
+
+
 def test_it_is_made_and_its_link_is_shown_once(sign_in: SignIn, world: World) -> None:
     world.record(world.connected(world.container()), {"params": {"x": "<script>y()</script>"}})
     operator = sign_in("operator")

@@ -70,7 +70,8 @@ class IncidentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     @classmethod
     def about(cls, asked: Mapping[str, str]) -> IncidentForm:
         """Return the form for what a link of another page is about, for the last hour unless it says when."""
-        now = dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
+        whole = dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
+        now = whole + dt.timedelta(seconds=1)  # with what the page that one comes from has just shown
         given: dict[str, Any] = {name: asked.get(name, "") for name in ("title", "containers", "filter")}
         begins = _moment(asked.get("begins_at")) or now - dt.timedelta(hours=1)
         return cls(data=given | {"begins_at": begins, "ends_at": _moment(asked.get("ends_at")) or now})
