@@ -11,25 +11,12 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.channels import (
-    Configuration,
-    Connections,
-    Containers,
-    Conversation,
-    FleetAction,
-    Gateways,
-    Message,
-    Migration,
-    Migrations,
-    MigrationStart,
-    Overview,
-    Revisions,
-    Sessions,
-    Statistics,
-)
+from app.live.figures import Gateways, Overview, Statistics
 from app.live.hub import TooManyViewers
+from app.live.lists import Connections, Containers, Migrations, Revisions, Sessions
 from app.live.rollouts import RolloutPage, Rollouts
 from app.live.searches import Search
+from app.live.subjects import Configuration, Conversation, FleetAction, Message, Migration, MigrationStart
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer

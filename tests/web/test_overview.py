@@ -151,7 +151,7 @@ def test_the_socket_brings_the_same_bytes_and_what_is_new(
     open_page: Open,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.live.channels.Overview.every", 0.2)
+    monkeypatch.setattr("app.live.figures.Overview.every", 0.2)
     connection = world.connected(world.container())
     viewer = sign_in("viewer")
     page = viewer.get("/").text

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.live.channels import Statistics
+from app.live.figures import Statistics
 from app.live.news import Place
 from app.protocol.latencies import bin_of, value_of
 from app.protocol.states import Protocol
