@@ -14,7 +14,7 @@
   if (!rows || !$("timeline").dataset.live) return;
   const { KEPT_ROWS, messages, newest, step } = window.list;
 
-  let held = "", waiting = 0, queue = [], frame = 0, catching = null, fresh = 0, errors = 0, jumped = null;
+  let held = "", waiting = 0, queue = [], frame = 0, catching = null, isOpened = false, fresh = 0, errors = 0;
 
   // --- What comes: at most MOST_A_FRAME rows before each frame, the rest before the next ones.
   const take = (html) => {
@@ -115,7 +115,8 @@
     },
     caughtUp: (said) => {
       if (held) waiting = 0; // all that is after the last row in the page comes again
-      else catching = { count: 0, more: said.more };
+      else if (isOpened) catching = { count: 0, more: said.more };
+      isOpened = true; // what came between the page and its socket is nothing that anybody has missed
     },
   });
 
