@@ -55,8 +55,15 @@ class Gateway:
     """Holds a supervisor for every container whose lease it has."""
 
     def __init__(
-        self, settings: Settings, gateway_id: uuid.UUID, database: Database, heart: Database
+        self,
+        settings: Settings,
+        gateway_id: uuid.UUID,
+        database: Database,
+        *,
+        heart: Database,
+        rollouts: Database,
     ) -> None:
+        """Take the ways to the database: the supervisors', and two on which nobody waits for those."""
         self._database = database
         self._announcer = Announcer(database)
         metrics, tenure = Metrics(), Tenure(settings.lease_seconds)
@@ -85,7 +92,7 @@ class Gateway:
             moves=Together(database, partial(recoveries.move_many, gateway_id=gateway_id)),
         )
         self._supervisors = Supervisors(self.context)
-        self._rollouts, self._webhooks = RolloutController(database), Webhooks(database, settings)
+        self._rollouts, self._webhooks = RolloutController(rollouts), Webhooks(database, settings)
         self._holder = Holder(
             gateway_id, settings, heart, tenure, supervisors=self._supervisors, load=self._load
         )
@@ -191,10 +198,12 @@ async def run(
     """
     gateway_id = new_id()
     name = f"{SESSIONS}{gateway_id}"
-    database, heart = Database(database_url, name=name), Database(database_url, threads=1, name=name)
+    database = Database(database_url, name=name)
+    heart, rollouts = (Database(database_url, threads=1, name=name) for _ in range(2))
     try:
         await database.check()
-        await Gateway(settings, gateway_id, database, heart).run(stop, started)
+        gateway = Gateway(settings, gateway_id, database, heart=heart, rollouts=rollouts)
+        await gateway.run(stop, started)
     finally:
-        heart.close()
-        database.close()
+        for each in (rollouts, heart, database):
+            each.close()

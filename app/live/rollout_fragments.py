@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from app.live import recent, rollout_bars
 from app.protocol.rollout_gauges import gauges
 from app.protocol.rollout_states import ENDED, PartState, WaveState
-from app.queries import rollout_evidence, rollout_pages, rollouts
-from app.services.rollouts import obstacles
+from app.queries import rollout_evidence, rollout_pages, rollout_standing, rollouts
+from app.services.rollouts import obstacles_at
 
 if TYPE_CHECKING:
     import uuid
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from app.protocol.rollout_judgement import Evidence
     from app.queries.paging import Where
+    from app.queries.rollout_standing import Standing
     from app.queries.rollouts import PartFilter, PartRow, RolloutFilter
 
 EVIDENCE_SECONDS: Final = 2.0
@@ -42,62 +43,57 @@ def listed(session: Session, narrowed: RolloutFilter, where: Where) -> Mapping[s
     }
 
 
-def state(session: Session, rollout_id: uuid.UUID) -> Mapping[str, Any]:
-    """Read in which state a rollout is and how far it has come."""
-    rollout = rollouts.get(session, rollout_id)
-    counted = rollouts.total(rollouts.counts(session, rollout_id))
-    all_waves = rollouts.waves(session, rollout_id)
-    window, now = rollout.planned.window, rollouts.now(session)
-    closed = window is not None and not window.is_open(now) and rollout.state == "running"
+def state(session: Session, rollout_id: uuid.UUID, at: Standing | None = None) -> Mapping[str, Any]:
+    """Say in which state a rollout is and how far it has come; `at` is what has been read of it already."""
+    at = at or rollout_standing.read(session, rollout_id)
+    rollout, counted, window = at.rollout, at.total, at.rollout.planned.window
+    closed = window is not None and not window.is_open(at.now) and rollout.state == "running"
     return {
         "rollout": rollout,
         "counted": counted,
         "left_out": counted[PartState.LEFT_OUT],
         "total": counted.total() - counted[PartState.LEFT_OUT],
         "bar": rollout_bars,
-        "present": rollouts.present(all_waves),
-        "waves": all_waves,
+        "present": at.present,
+        "waves": at.waves,
         "ended": rollout.state in ENDED,
-        "obstacles": obstacles(session, rollout),
-        "opens_at": window.opens_at(now) if window is not None and closed else None,
+        "obstacles": obstacles_at(at),
+        "opens_at": window.opens_at(at.now) if window is not None and closed else None,
     }
 
 
-def waves(session: Session, rollout_id: uuid.UUID) -> Mapping[str, Any]:
-    """Read the waves, each with its containers by state."""
-    rollout = rollouts.get(session, rollout_id)
-    plan = rollout.planned
-    counted = rollouts.counts(session, rollout_id)
+def waves(session: Session, rollout_id: uuid.UUID, at: Standing | None = None) -> Mapping[str, Any]:
+    """Tell of the waves, each with its containers by state."""
+    at = at or rollout_standing.read(session, rollout_id)
+    plan = at.rollout.planned
     baking = dt.timedelta(seconds=plan.bake_seconds)
-    all_waves = rollouts.waves(session, rollout_id)
     return {
-        "rollout": rollout,
+        "rollout": at.rollout,
         "plan": plan,
-        "waves": all_waves,
-        "counts": counted,
-        "baked_at": {each.number: each.baking_at + baking for each in all_waves if each.baking_at},
+        "waves": at.waves,
+        "counts": at.counts,
+        "baked_at": {each.number: each.baking_at + baking for each in at.waves if each.baking_at},
         "bar": rollout_bars,
     }
 
 
-def limits(session: Session, rollout_id: uuid.UUID) -> Mapping[str, Any]:
+def limits(session: Session, rollout_id: uuid.UUID, at: Standing | None = None) -> Mapping[str, Any]:
     """Read what is measured in the present wave, beside what is allowed there."""
-    rollout = rollouts.get(session, rollout_id)
-    present = rollouts.present(rollouts.waves(session, rollout_id))
+    at = at or rollout_standing.read(session, rollout_id)
+    rollout, present = at.rollout, at.present
     number = present.number if present is not None else None
     evidence: Evidence = recent.figures(
         ("rollout evidence", rollout_id, number, rollout.state),
         partial(rollout_evidence.of, session, rollout, number),
         EVIDENCE_SECONDS,
     )
-    counted = rollouts.counts(session, rollout_id)
-    of_wave: Mapping[PartState, int] = counted.get(number, {}) if number is not None else {}
+    of_wave: Mapping[PartState, int] = at.counts.get(number, {}) if number is not None else {}
     plan = rollout.planned
     baked = (
         present is not None
         and present.state == WaveState.BAKING
         and present.baking_at is not None
-        and rollouts.now(session) >= present.baking_at + dt.timedelta(seconds=plan.bake_seconds)
+        and at.now >= present.baking_at + dt.timedelta(seconds=plan.bake_seconds)
     )
     return {
         "rollout": rollout,

@@ -11,14 +11,14 @@ from app.live.channels import Channel
 from app.live.fragments import fragment
 from app.live.lines import lines
 from app.live.news import Fact
-from app.queries import rollouts
+from app.queries import rollout_standing, rollouts
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
 
     from app.live.channels import Bell, RolloutBell
-    from app.live.news import News
+    from app.live.news import News, Place
     from app.queries.paging import Where
     from app.queries.rollouts import PartFilter, PartRow, RolloutFilter
 
@@ -48,13 +48,14 @@ class Rollouts(Channel):
 class RolloutPage(Channel):
     """A rollout, and a page of its containers; of those only the lines that have changed are sent.
 
-    However many containers move at once, it is read twice a second at the most: counts by an index, and the
-    rows of one page.
+    However many containers move at once, it is read four times a second at the most: counts by an index, and
+    the rows of one page.
     """
 
-    every = 0.5
+    every = 0.25  # what has ended is to be shown within a second, most of which the machine's load may take
 
-    _names = ("rollout_state", "rollout_waves", "rollout_limits", "rollout_events", "rollout_deliveries")
+    _standing = ("rollout_state", "rollout_waves", "rollout_limits")
+    _told = ("rollout_events", "rollout_deliveries")
 
     def __init__(self, rollout_id: uuid.UUID, narrowed: PartFilter, where: Where) -> None:
         super().__init__()
@@ -63,6 +64,7 @@ class RolloutPage(Channel):
         self._subject: dict[str, Any] = {"rollout_id": rollout_id, "narrowed": narrowed, "where": where}
         self._rows: dict[uuid.UUID, PartRow] = {}
         self._around: Sequence[object] = ()
+        self._begun = False
         self._shown_containers: frozenset[uuid.UUID | None] = frozenset()
         self._beat_at = 0.0
         rollouts.parts(db.session(), rollout_id, narrowed, where)  # refuses a cursor that is none
@@ -91,7 +93,12 @@ class RolloutPage(Channel):
         return [*super().refresh(), *self._moved()]
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
-        return [(name, {"rollout_id": self._rollout_id}) for name in self._names]
+        subject = {"rollout_id": self._rollout_id}
+        at = rollout_standing.read(db.session(), self._rollout_id)
+        return [
+            *((name, {**subject, "at": at}) for name in self._standing),
+            *((name, subject) for name in self._told),
+        ]
 
     def _moved(self) -> Sequence[News]:
         """Return the lines that have changed as one text; the table where other lines stand in it now."""
@@ -102,11 +109,15 @@ class RolloutPage(Channel):
         self._shown_containers = frozenset(row.container_id for row in rows.values())
         same, self._around = around == self._around, around
         changed = [row for row in rows.values() if before.get(row.id) != row]
-        if not changed and same and list(before) == list(rows):
-            return []
-        html = str(fragment("rollout_parts", **self._subject))
-        first = "rollout_parts" not in self._shown
-        self._shown["rollout_parts"] = html
-        if first or not same or list(before) != list(rows):
-            return [Fact(html)]
-        return [Fact(str(lines("rollouts/_part.html", changed)))]
+        if not self._begun or not same or list(before) != list(rows):
+            self._begun = True
+            return [self._table()]
+        return [Fact(str(lines("rollouts/_part.html", changed)))] if changed else []
+
+    def missed(self, place: Place, *, first: bool) -> list[News]:
+        """Have the table rendered for a viewer who comes: nobody else needs it as a whole."""
+        table = [self._table()] if first and self._begun else []
+        return [*super().missed(place, first=first), *table]
+
+    def _table(self) -> News:
+        return Fact(str(fragment("rollout_parts", **self._subject)))

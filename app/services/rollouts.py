@@ -23,6 +23,7 @@ from app.protocol.rollout_states import (
     obstacle,
     retried,
 )
+from app.queries import rollout_standing
 from app.queries import rollouts as stored
 from app.services import rollout_log, rollout_plans
 from app.services.rollout_log import check_count, check_reason
@@ -35,19 +36,25 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import Rollout
+    from app.queries.rollout_standing import Standing
     from app.services.actor import Actor
 
 
 def obstacles(session: Session, rollout: Rollout) -> Mapping[Control, str | None]:
     """Say for each control why it cannot be used now, None if it can: buttons and services go by it."""
-    state, wave, parts = _standing(session, rollout)
-    return {control: obstacle(control, state, wave, parts) for control in Control}
+    return obstacles_at(rollout_standing.read(session, rollout.id))
 
 
-def _standing(session: Session, rollout: Rollout) -> tuple[RolloutState, WaveState | None, stored.Counts]:
-    present = stored.present(stored.waves(session, rollout.id))
-    wave = WaveState(present.state) if present is not None else None
-    return RolloutState(rollout.state), wave, stored.total(stored.counts(session, rollout.id))
+def obstacles_at(at: Standing) -> Mapping[Control, str | None]:
+    """Say it of what has been read already."""
+    asked = _asked_of(at)
+    return {control: obstacle(control, *asked) for control in Control}
+
+
+def _asked_of(at: Standing) -> tuple[RolloutState, WaveState | None, stored.Counts]:
+    """Return what it depends on whether a control can be used."""
+    wave = WaveState(at.present.state) if at.present is not None else None
+    return RolloutState(at.rollout.state), wave, at.total
 
 
 def _take(session: Session, rollout: Rollout, control: Control) -> RolloutState:
@@ -57,7 +64,7 @@ def _take(session: Session, rollout: Rollout, control: Control) -> RolloutState:
         Conflict: it cannot be used now.
     """
     session.refresh(rollout, with_for_update=True)
-    return check_control(control, *_standing(session, rollout))
+    return check_control(control, *_asked_of(rollout_standing.read(session, rollout.id)))
 
 
 class Consequence(NamedTuple):

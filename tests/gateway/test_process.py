@@ -124,7 +124,8 @@ def test_a_ring_that_comes_with_the_stop_does_not_hold_it_up(settings: Settings)
 
     async def main() -> None:
         database, heart = Database(str(settings.database_url)), Database(str(settings.database_url), 1)
-        gateway = Gateway(replace(settings, gateway_bind=Bind("127.0.0.1", 0)), new_id(), database, heart)
+        settled = replace(settings, gateway_bind=Bind("127.0.0.1", 0))
+        gateway = Gateway(settled, new_id(), database, heart=heart, rollouts=heart)
         stop, started = asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(gateway.run(stop, lambda _: started.set()))
         await started.wait()
