@@ -42,7 +42,8 @@ class PartState(StrEnum):
     """How far a container's part in a rollout has come.
 
     `failed` is on the old protocol, be it that it fell back there later; `returning` waits until it is taken
-    back, `rolling_back` is being taken. `left_out` takes no part and says why; `skipped` was still waiting
+    back, `rolling_back` is being taken; `rolled_back` was taken, or never left, because a roll back cancelled
+    its protocol migration. `left_out` takes no part and says why; `skipped` was still waiting
     when the rollout was aborted.
     """
 
@@ -93,7 +94,9 @@ WAVE_MOVES: Final[Mapping[WaveState, frozenset[WaveState]]] = {
 
 PART_MOVES: Final[Mapping[PartState, frozenset[PartState]]] = {
     PartState.WAITING: frozenset({PartState.RUNNING, PartState.LEFT_OUT, PartState.SKIPPED}),
-    PartState.RUNNING: frozenset({PartState.COMPLETED, PartState.FAILED, PartState.RETURNING}),
+    PartState.RUNNING: frozenset(
+        {PartState.COMPLETED, PartState.FAILED, PartState.RETURNING, PartState.ROLLED_BACK}
+    ),
     PartState.COMPLETED: frozenset({PartState.RETURNING, PartState.FAILED}),
     PartState.FAILED: frozenset({PartState.WAITING}),
     PartState.RETURNING: frozenset({PartState.ROLLING_BACK, PartState.ROLLED_BACK, PartState.COMPLETED}),
@@ -190,16 +193,18 @@ _WAVE_SAYS: Final = {
 }
 
 
-def settled(part: PartState, rollout: RolloutState, *, success: bool) -> PartState:
+def settled(part: PartState, rollout: RolloutState, *, success: bool, cancelled: bool = False) -> PartState:
     """Return where a container's part goes when its protocol migration has ended.
 
-    One that could not be taken back stays completed; one that completes while all are taken back is so, too.
+    One that could not be taken back stays completed. While all are taken back, one that completes is so, too,
+    and one that was `cancelled` has not failed: it is where the roll back wants it.
     """
     if part is PartState.ROLLING_BACK:
         return PartState.ROLLED_BACK if success else PartState.COMPLETED
+    back = rollout is RolloutState.ROLLING_BACK
     if not success:
-        return PartState.FAILED
-    return PartState.RETURNING if rollout is RolloutState.ROLLING_BACK else PartState.COMPLETED
+        return PartState.ROLLED_BACK if back and cancelled else PartState.FAILED
+    return PartState.RETURNING if back else PartState.COMPLETED
 
 
 def check_control(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.models import AuditEvent, Container, ProtocolMigration, ProtocolMigrationStep, new_id
-from app.protocol.states import MigrationPhase
+from app.protocol.states import BEFORE_THE_SWITCH, MigrationPhase
 from app.services import doorbell
 
 if TYPE_CHECKING:
@@ -75,6 +75,46 @@ def request(
         session.execute(insert(AuditEvent), [_event(each, actor, plan) for each in done])
         doorbell.ask_all(session, [each["container_id"] for each in done])
     return {each["container_id"]: each["id"] for each in done}
+
+
+def cancel(session: Session, migration_ids: Sequence[uuid.UUID], *, reason: str, actor: Actor) -> int:
+    """Have those end as failed that have switched nothing yet; leave the others alone. Return how many.
+
+    A gateway that moves one of them on at this moment is waited for, so that each is judged as it is then.
+    """
+    row = ProtocolMigration
+    early = row.completed_at.is_(None), row.cancel_asked_at.is_(None), row.phase.in_(BEFORE_THE_SWITCH)
+    asked = update(row).where(row.id == func.any(list(migration_ids)), *early)
+    now = func.clock_timestamp()
+    cancelled = session.execute(
+        asked.values(cancel_asked_at=now, cancel_asked_by=actor.name, cancel_reason=reason)
+        .returning(row.id, row.container_id, row.phase)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if cancelled:
+        said = f"cancel requested by {actor.name}: {reason}"
+        steps = [
+            {"id": new_id(), "migration_id": each.id, "phase": each.phase, "detail": said}
+            for each in cancelled
+        ]
+        session.execute(insert(ProtocolMigrationStep), steps)
+        session.execute(insert(AuditEvent), [_cancelled(each, reason, actor) for each in cancelled])
+        doorbell.ask_all(session, [each.container_id for each in cancelled])
+    return len(cancelled)
+
+
+def _cancelled(row: Any, reason: str, actor: Actor) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "actor": actor.name,
+        "origin": actor.origin,
+        "action": "protocol migration cancel requested",
+        "subject_type": "container",
+        "subject_id": row.container_id,
+        "reason": reason,
+        "before": {"phase": row.phase},
+        "after": {"protocol_migration": str(row.id)},
+    }
 
 
 def _event(row: Mapping[str, object], actor: Actor, plan: Plan) -> dict[str, object]:

@@ -30,7 +30,8 @@ _ENDED: Final = text("""
     UPDATE rollout_container p SET
         state = CASE WHEN p.state = 'rolling_back' THEN
                     CASE WHEN m.success THEN :back ELSE :not_back END
-                ELSE CASE WHEN m.success THEN :done ELSE :failed END END,
+                ELSE CASE WHEN m.success THEN :done WHEN m.cancel_asked_at IS NOT NULL THEN :cancelled
+                     ELSE :failed END END,
         detail = CASE WHEN m.success THEN NULL
                  WHEN p.state = 'running' THEN coalesce(m.error_message, '')
                  ELSE 'could not be taken back: ' || coalesce(m.error_message, '') END,
@@ -67,6 +68,7 @@ def take_over(session: Session, rollout: Rollout) -> bool:
         "rollout": rollout.id,
         "done": settled(PartState.RUNNING, state, success=True),
         "failed": settled(PartState.RUNNING, state, success=False),
+        "cancelled": settled(PartState.RUNNING, state, success=False, cancelled=True),
         "back": settled(PartState.ROLLING_BACK, state, success=True),
         "not_back": settled(PartState.ROLLING_BACK, state, success=False),
     }
@@ -167,6 +169,14 @@ def give_back(session: Session, rollout: Rollout, count: int, actor: Actor) -> N
         ],
         {"state": PartState.ROLLING_BACK, "back_migration_id": bindparam("migration"), "ended_at": None},
     )
+
+
+def cancel(session: Session, rollout: Rollout, reason: str, actor: Actor) -> int:
+    """Cancel the protocol migrations that have switched nothing yet; return how many."""
+    part = RolloutContainer
+    running = select(part.migration_id).where(part.rollout_id == rollout.id, part.state == PartState.RUNNING)
+    ids = [each for each in session.scalars(running) if each is not None]
+    return migration_batches.cancel(session, ids, reason=reason, actor=actor)
 
 
 def next_position(session: Session, rollout: Rollout) -> int:

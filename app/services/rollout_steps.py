@@ -149,6 +149,7 @@ def _pause(session: Session, rollout: Rollout, command: decision.Pause) -> None:
 
 def _roll_back(session: Session, rollout: Rollout, command: decision.RollBack) -> None:
     rollouts.take_back_all(session, rollout)
+    rollout_parts.cancel(session, rollout, command.why, CONTROLLER)
     _enter(session, rollout, RolloutState.ROLLING_BACK, command.why)
 
 

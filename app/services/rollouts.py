@@ -25,7 +25,7 @@ from app.protocol.rollout_states import (
 )
 from app.queries import rollout_standing
 from app.queries import rollouts as stored
-from app.services import rollout_log, rollout_plans
+from app.services import rollout_log, rollout_parts, rollout_plans
 from app.services.rollout_log import check_count, check_reason
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def consequences(session: Session, rollout: Rollout, control: Control) -> Sequen
     """Say beforehand what aborting or rolling back does to finished, running and waiting containers."""
     counted, to = stored.total(stored.counts(session, rollout.id)), rollout.to_protocol
     done, moving = counted[PartState.COMPLETED], sum(counted[each] for each in MOVING)
+    back = counted[PartState.ROLLING_BACK] + counted[PartState.RETURNING]
     waiting, failed = counted[PartState.WAITING], counted[PartState.FAILED]
     left = Consequence(failed, "failed", "stay on the protocol that they went back to")
     if control is Control.ABORT:
@@ -89,9 +90,16 @@ def consequences(session: Session, rollout: Rollout, control: Control) -> Sequen
             left,
         ]
     else:
+        early = stored.cancellable(session, rollout.id)
         told = [
             Consequence(done, "finished", "are taken back, as many at a time as the plan allows"),
-            Consequence(moving, "running", f"end first; those that come to be on {to} are taken back then"),
+            Consequence(early, "running, not switched yet", f"are cancelled at once, and never get to {to}"),
+            Consequence(
+                max(0, counted[PartState.RUNNING] - early),
+                "running, switched already",
+                f"end first; those that stay on {to} are taken back then",
+            ),
+            Consequence(back, "on their way back", "go on as they do"),
             Consequence(waiting, "waiting", "are not begun; a retry would begin them"),
             left,
         ]
@@ -247,9 +255,9 @@ def roll_back(
 ) -> None:
     """Take containers back that were moved: all of them, or some, by the ids of their parts.
 
-    `count` is how many take part (`concerned`), or how many of those named are completed. Of all: containers
-    that are still running are taken back when they have ended, and the rollout ends as rolled back. Of some:
-    it stays in its state.
+    `count` is how many take part (`concerned`), or how many of those named are completed. Of all: of the
+    containers still running those that have not switched are cancelled, the others are taken back
+    when they have ended, and the rollout ends as rolled back. Of some: it stays in its state.
 
     Raises:
         Invalid: there is no reason.
@@ -264,6 +272,8 @@ def roll_back(
     check_count(taken if only is not None else concerned(counted, control, rollout), count)
     rollout_log.enter(session, rollout, target, why if only is None else rollout.state_reason, actor)
     after = {"state": rollout.state, "taken_back": taken}
+    if only is None:
+        after["cancelled"] = rollout_parts.cancel(session, rollout, why, actor)
     what = "rolled back" if only is None else f"rolled back of {taken} containers"
     rollout_log.control(session, rollout, actor, what, reason=why, before=before, after=after)
 

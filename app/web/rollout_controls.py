@@ -65,7 +65,10 @@ WORDS: Final[Mapping[Control, Words]] = {
         True,
     ),
     Control.ROLL_BACK: Words(
-        "Roll back all", "All containers that were moved are taken back.", "rolls back", True
+        "Roll back all",
+        "All containers that were moved are taken back, and those that have not switched yet are cancelled.",
+        "rolls back",
+        True,
     ),
     Control.ROLL_BACK_SOME: Words(
         "Roll back some", "Those chosen are taken back; the rollout stays as it is.", "rolls some back", True

@@ -13,7 +13,7 @@ from app.errors import Conflict, Invalid, Outdated
 from app.models import AuditEvent, ProtocolMigration, RolloutContainer, RolloutEvent, WebhookDelivery
 from app.protocol.rollout_plan import Crossed, Feature, Limits, RolloutPlan
 from app.protocol.rollout_states import Control, PartState, RolloutState
-from app.protocol.states import Cause
+from app.protocol.states import Cause, MigrationPhase
 from app.queries import containers as by_name
 from app.queries import rollout_selection
 from app.queries import rollouts as stored
@@ -22,6 +22,7 @@ from app.queries.paging import Where
 from app.services import (
     connection_actions,
     containers,
+    migration_phases,
     protocol_migrations,
     rollout_parts,
     rollout_plans,
@@ -37,6 +38,7 @@ from tests.support.rollouts import (
     register,
     settle,
     states,
+    switch,
     under_way,
     waves,
 )
@@ -243,19 +245,57 @@ def test_all_or_some_are_rolled_back(session: Session) -> None:
     assert set(states(session, rollout).values()) == {"rolled_back"}
 
 
-def test_what_is_running_when_all_goes_back_is_taken_back_when_it_has_ended(session: Session) -> None:
+def test_what_runs_when_all_goes_back_is_cancelled_or_where_it_has_switched_taken_back(
+    session: Session,
+) -> None:
     register(session, *FOUR)
-    rollout = begin(session, waves="100 %", concurrency=2)
+    rollout = begin(session, waves="100 %", concurrency=3)
     settle(session, rollout)
+    draining, switched, done = under_way(session)
+    end(session, done)
+    settle(session, rollout)
+    migration_phases.advance(session, draining, MigrationPhase.PREFLIGHT)
+    migration_phases.advance(session, draining, MigrationPhase.DRAINING)
+    switch(session, switched)
+    assert [
+        (each.number, each.which) for each in rollouts.consequences(session, rollout, Control.ROLL_BACK)
+    ] == [(1, "finished"), (2, "running, not switched yet"), (1, "running, switched already")]
     rollouts.roll_back(session, rollout, count=4, reason="wrong image", actor=TESTER)
+    (event,) = session.scalars(select(AuditEvent).where(AuditEvent.action == "rollout rolled back"))
+    assert event.after == {"state": "rolling_back", "taken_back": 1, "cancelled": 2}
+    assert not switched.can_cancel
+    assert switched.cancel_asked_at is None
+    migration_phases.advance(session, switched, MigrationPhase.COMPLETED)
     end_all(session, rollout)
     assert get(session, rollout).state == "rolled_back"
-    assert states(session, rollout) == {
-        "a": "rolled_back",
-        "b": "rolled_back",
-        "c": "waiting",
-        "d": "waiting",
-    }
+    assert set(states(session, rollout).values()) == {"rolled_back"}
+    assert draining.error_message == "cancelled by tester: wrong image"
+    asked = select(AuditEvent.before).where(AuditEvent.action == "protocol migration cancel requested")
+    assert {each["phase"] for each in session.scalars(asked)} == {"draining", "pending"}
+    backs = session.scalars(select(ProtocolMigration).where(ProtocolMigration.cause == Cause.ROLLBACK))
+    assert {each.rollback_of_id for each in backs} == {switched.id, done.id}, "nothing else was to go back"
+    rollouts.retry(session, rollout, count=4, reason="another image", actor=TESTER)
+    end_all(session, rollout)
+    assert set(states(session, rollout).values()) == {"completed"}
+
+
+def test_a_limit_that_takes_all_back_cancels_what_has_not_switched_yet(session: Session) -> None:
+    register(session, *FOUR)
+    rollout = begin(session, waves="100 %", concurrency=4, limits=replace(QUIET, crossed=Crossed.ROLL_BACK))
+    settle(session, rollout)
+    failing, *running = under_way(session)
+    end(session, failing, success=False)
+    settle(session, rollout)
+    session.expire_all()
+    why = "cancelled by rollout controller: wave 1: 1 failed (limit: 1)"
+    assert [each.cancel_words for each in running] == [why] * 3
+    end_all(session, rollout)
+    assert sorted(states(session, rollout).values()) == [
+        "failed",
+        "rolled_back",
+        "rolled_back",
+        "rolled_back",
+    ]
 
 
 def test_a_start_is_refused_where_others_take_part_by_now(session: Session) -> None:

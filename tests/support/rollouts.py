@@ -73,20 +73,27 @@ def under_way(session: Session) -> list[ProtocolMigration]:
     return list(session.scalars(open_ones.order_by(ProtocolMigration.id)))
 
 
-def end(session: Session, migration: ProtocolMigration, *, success: bool = True) -> None:
-    """Let a gateway carry a protocol migration out, or fail at it."""
-    way = (
-        MigrationPhase.PREFLIGHT,
-        MigrationPhase.SWITCHING,
-        MigrationPhase.VERIFYING,
-        MigrationPhase.COMPLETED,
-    )
-    for phase in way if success else (MigrationPhase.FAILED,):
+_TO_THE_SWITCH = (MigrationPhase.PREFLIGHT, MigrationPhase.SWITCHING, MigrationPhase.VERIFYING)
+
+
+def switch(session: Session, migration: ProtocolMigration) -> bool:
+    """Let a gateway switch what has not begun yet; False where somebody has cancelled it."""
+    for phase in _TO_THE_SWITCH:
         if phase is MigrationPhase.VERIFYING:
             values = {"container": migration.container_id, "to": migration.to_protocol}
             session.execute(_CONNECT, values)
             session.expire_all()
-        migration_phases.advance(session, migration, phase, "" if success else "it does not answer")
+        if migration_phases.proceed(session, migration, phase, "") is not phase:
+            return False
+    return True
+
+
+def end(session: Session, migration: ProtocolMigration, *, success: bool = True) -> None:
+    """Let a gateway carry out a protocol migration that has not begun yet, or fail at it."""
+    if not success:
+        migration_phases.proceed(session, migration, MigrationPhase.FAILED, "it does not answer")
+    elif switch(session, migration):
+        migration_phases.advance(session, migration, MigrationPhase.COMPLETED)
 
 
 def end_all(session: Session, rollout: Rollout, *failing: str) -> None:

@@ -25,10 +25,20 @@ NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 class Part:
     wave: int
     state: PartState = PartState.WAITING
+    switched: bool = False
+    cancelled: bool = False
 
     def move(self, target: PartState) -> None:
         states.check_part_move(self.state, target)
-        self.state = target
+        self.state, self.switched, self.cancelled = target, False, False
+
+    def end(self, rollout: RolloutState, *, success: bool) -> None:
+        """Its protocol migration ends; one that was cancelled never with success."""
+        cancelled = self.cancelled
+        assert not (cancelled and self.switched)
+        target = states.settled(self.state, rollout, success=success and not cancelled, cancelled=cancelled)
+        assert not cancelled or target is PartState.ROLLED_BACK, "a roll back wants it there"
+        self.move(target)
 
 
 @dataclass
@@ -98,6 +108,7 @@ class World:
             case decision.RollBack():
                 for part in self.of(PartState.COMPLETED):
                     part.move(PartState.RETURNING)
+                self.cancel()
                 self.enter(RolloutState.ROLLING_BACK)
             case decision.Return(count):
                 for part in self.of(PartState.RETURNING)[:count]:
@@ -115,6 +126,10 @@ class World:
         assert len(chosen) == count > 0
         for part in chosen:
             part.move(PartState.RUNNING)
+
+    def cancel(self) -> None:
+        for part in self.of(PartState.RUNNING):
+            part.cancelled = not part.switched
 
     def settle(self) -> None:
         """Let the controller work until it waits; another one, or the same after a restart, decides alike."""
@@ -181,6 +196,8 @@ class Rollouts(RuleBasedStateMachine):
                 done = world.of(PartState.COMPLETED)
                 for part in done if control is Control.ROLL_BACK else done[:1]:
                     part.move(PartState.RETURNING)
+                if control is Control.ROLL_BACK:
+                    world.cancel()
             case _:
                 pass
         world.settle()
@@ -198,10 +215,15 @@ class Rollouts(RuleBasedStateMachine):
     def control(self, control: Control) -> None:
         self._control(control)
 
+    @rule()
+    def one_switches(self) -> None:
+        for part in [p for p in self.world.of(PartState.RUNNING) if not p.switched and not p.cancelled][:1]:
+            part.switched = True
+
     @rule(success=some.booleans())
     def a_migration_ends(self, success: bool) -> None:  # noqa: FBT001
         for part in self.world.of(*MOVING)[:1]:
-            part.move(states.settled(part.state, self.world.state, success=success))
+            part.end(self.world.state, success=success)
             self.world.settle()
 
     @rule(minutes=some.sampled_from([1, 10, 600]))
@@ -224,7 +246,7 @@ class Rollouts(RuleBasedStateMachine):
             if self.world.state is RolloutState.PAUSED:
                 assert self._control(Control.RESUME) or self._control(Control.PROMOTE)
             for part in self.world.of(*MOVING):
-                part.move(states.settled(part.state, self.world.state, success=True))
+                part.end(self.world.state, success=True)
             self.world.now += dt.timedelta(hours=7)
             self.world.settle()
         raise AssertionError(f"it stays {self.world.state}")

@@ -118,3 +118,12 @@ def test_where_a_part_goes_when_its_migration_has_ended() -> None:
     for (part, rollout, success), target in ends.items():
         assert states.settled(part, rollout, success=success) is target
         states.check_part_move(part, target)
+
+
+def test_what_a_roll_back_cancels_has_not_failed_and_what_a_person_cancels_has() -> None:
+    part = PartState.RUNNING
+    for rollout in RolloutState:
+        target = states.settled(part, rollout, success=False, cancelled=True)
+        back = rollout is RolloutState.ROLLING_BACK
+        assert target is (PartState.ROLLED_BACK if back else PartState.FAILED)
+        states.check_part_move(part, target)
