@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.models import Rollout
+    from app.queries.rollout_checks import Checked
     from app.queries.rollouts import Counts
     from app.services.rollout_plans import Preview
 
@@ -20,18 +21,20 @@ MOST: Final = 20_000
 """Parts that are told at once: as many as a rollout can have."""
 
 
-def previewed(shown: Preview) -> dict[str, Any]:
+def previewed(shown: Preview, checked: Checked) -> dict[str, Any]:
     """Return a preview as data."""
+    found = [check.as_dict() | {"containers": list(names)} for check, names in checked.found.items()]
     return {
         "count": shown.total,
         "waves": [[each.name for each in wave] for wave in shown.waves],
         "canaries": sorted(shown.canaries),
         "represented": [each._asdict() for each in shown.shares],
         "left_out": {why: [each.name for each in them] for why, them in shown.left_out.items()},
+        "preflight": {"asked": checked.asked, "clear": checked.clear, "found": found},
     }
 
 
-def preview_lines(shown: Preview) -> str:
+def preview_lines(shown: Preview, checked: Checked) -> str:
     """Return it for people."""
     waves = [
         f"wave {number}: {len(wave)} containers: {named([each.name for each in wave])}"
@@ -44,9 +47,13 @@ def preview_lines(shown: Preview) -> str:
     left = [
         f"left out, {why}: {', '.join(each.name for each in them)}" for why, them in shown.left_out.items()
     ]
-    return "\n".join(
-        [*waves, *shares, *left, f"{shown.total} take part; create it with --count {shown.total}"]
-    )
+    found = [
+        f"preflight {check.verdict}s, {check.title}: {check.reason}; {check.remedy}: {named(names)}"
+        for check, names in checked.found.items()
+    ]
+    passed = f"preflight: {checked.clear} of {checked.asked} pass, by what is stored"
+    confirm = f"{shown.total} take part; create it with --count {shown.total}"
+    return "\n".join([*waves, *shares, *left, *found, passed, confirm])
 
 
 def row(rollout: Rollout, counted: Counts) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from flask import current_app
 
 from app.cli import rollout_words as words
 from app.cli.container_filter import narrowing
@@ -16,6 +17,7 @@ from app.cli.rollout_options import plan_of, planning
 from app.errors import NotFound
 from app.extensions import db
 from app.protocol.rollout_states import ENDED, Control
+from app.queries import rollout_checks
 from app.queries import rollouts as queries
 from app.queries.paging import Where
 from app.services import rollout_plans
@@ -43,8 +45,12 @@ def rollouts() -> None:
 @json_option
 def preview(*, as_json: bool, **options: Any) -> None:
     """Say whom a plan is for, in which waves, and who is left out; store nothing."""
-    shown = rollout_plans.preview(db.session(), plan_of(options))
-    say(words.previewed(shown), words.preview_lines(shown), as_json=as_json)
+    session, plan = db.session(), plan_of(options)
+    shown = rollout_plans.preview(session, plan)
+    taking = {each.id: each.name for wave in shown.waves for each in wave}
+    policy = current_app.extensions["settings"].endpoint_policy()
+    checked = rollout_checks.of(session, taking, plan.to_protocol, policy)
+    say(words.previewed(shown, checked), words.preview_lines(shown, checked), as_json=as_json)
 
 
 @rollouts.command()

@@ -45,6 +45,8 @@ BY_NETWORK: Final = frozenset(
     {"endpoint", "credential", "reachable", "tls", "handshake", "health", "capabilities", "sessions"}
 )
 """What a side handshake judges; of the endpoint, rows tell a part."""
+OPEN: Final = frozenset({"prompts", "permissions"})
+"""What a move would interrupt: it comes and goes by the second."""
 _ORDER: Final = {name: place for place, name in enumerate(TITLES)}
 
 
@@ -133,7 +135,9 @@ class Standing:
 def static_checks(standing: Standing) -> list[Check]:
     """Judge what rows alone can tell."""
     found = (_protocol, _container, _held, _migration, _configuration, _endpoint, _gateway)
-    return ordered([*(each(standing) for each in found), *_open(standing)])
+    return ordered(
+        [*(each(standing) for each in found), *open_checks(standing.prompts, standing.permissions)]
+    )
 
 
 def _protocol(standing: Standing) -> Check:
@@ -205,15 +209,16 @@ def _gateway(standing: Standing) -> Check:
     return Check("gateway", Verdict.WARN, "no gateway holds the container at present", remedy)
 
 
-def _open(standing: Standing) -> Iterator[Check]:
-    if standing.prompts:
-        reason = f"{many(standing.prompts, 'prompt')} not answered yet"
+def open_checks(prompts: int, permissions: int) -> Iterator[Check]:
+    """Judge how much is open: prompts of callers, and questions of agents to them."""
+    if prompts:
+        reason = f"{many(prompts, 'prompt')} not answered yet"
         remedy = "let them finish: graceful waits for them up to its limit, and interrupts what is left"
         yield Check("prompts", Verdict.WARN, reason, remedy)
     else:
         yield Check("prompts", Verdict.PASS, "no prompt is open")
-    if standing.permissions:
-        asked = many(standing.permissions, "question")
+    if permissions:
+        asked = many(permissions, "question")
         reason = f"{asked} not answered yet, which the agent has asked a caller, such as for permission"
         remedy = "have the callers answer, or the agent's turn is interrupted with them"
         yield Check("permissions", Verdict.WARN, reason, remedy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -10,8 +9,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from app.access import actor, fresh, permission
 from app.errors import ConsoleError, Invalid
 from app.extensions import db
-from app.protocol.preflight import Verdict
-from app.queries import preflights
+from app.queries import rollout_checks
 from app.services import rollout_plans, rollouts
 from app.web import rollout_commands
 from app.web.forms.container import ONLY, PROTOCOLS, STATUSES
@@ -19,28 +17,16 @@ from app.web.forms.errors import report
 from app.web.forms.rollout import ConfirmForm, PlanForm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from flask.typing import ResponseReturnValue
 
     from app.models import Rollout
-    from app.protocol.preflight import Check
     from app.protocol.rollout_plan import RolloutPlan
+    from app.queries.rollout_checks import Checked
     from app.services.rollout_plans import Preview
 
 bp = Blueprint("rollout_plans", __name__)
 
-MOST_CHECKED: Final = 500
-"""Containers whose preflight is looked at for the preview, in the order of their turn."""
 NAMED: Final = 100
-
-
-class Checked(NamedTuple):
-    """What the static preflight says: of how many it was asked, and what it found, with their names."""
-
-    asked: int
-    clear: int
-    found: Mapping[Check, Sequence[str]]
 
 
 class Shown(NamedTuple):
@@ -119,18 +105,8 @@ def _shown(form: PlanForm) -> Shown | None:
 
 
 def _checked(preview: Preview, to: str) -> Checked:
-    asked = [each for wave in preview.waves for each in wave][:MOST_CHECKED]
-    policy = current_app.extensions["settings"].endpoint_policy()
-    judged = preflights.static_checks_of_many(db.session(), [each.id for each in asked], to, policy)
-    found: dict[Check, list[str]] = defaultdict(list)
-    clear = 0
-    for each in asked:
-        worse = [check for check in judged.get(each.id, ()) if check.verdict is not Verdict.PASS]
-        clear += not worse
-        for check in worse:
-            found[check].append(each.name)
-    first = sorted(found, key=lambda check: (check.verdict is not Verdict.BLOCK, -len(found[check])))
-    return Checked(len(asked), clear, {check: found[check] for check in first})
+    taking = {each.id: each.name for wave in preview.waves for each in wave}
+    return rollout_checks.of(db.session(), taking, to, current_app.extensions["settings"].endpoint_policy())
 
 
 def _page(form: PlanForm, shown: Shown | None, confirm: ConfirmForm) -> str:

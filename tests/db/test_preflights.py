@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event, select, text
 
+from app.config import Settings
 from app.errors import Blocked, Conflict, Invalid
 from app.models import AcpMessage, AuditEvent, ContainerLease, Gateway, new_id
 from app.protocol.blast import Blast
 from app.protocol.preflight import Check, Verdict
 from app.protocol.states import ActionKind, MigrationPhase, Protocol
 from app.protocol.strategies import Plan, Strategy
-from app.queries import blast
+from app.queries import blast, rollout_checks
 from app.queries import preflights as stored
 from app.services import connection_actions, connections, preflights, presence, protocol_migrations
 from tests.support.store import TESTER
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     Register = Callable[..., Container]
 
+QUESTION = "not answered yet, which the agent has asked a caller, such as for permission"
 BLOCKED = Check("reachable", Verdict.BLOCK, "nobody answers", "start it")
 
 
@@ -120,6 +122,30 @@ def test_what_is_open_is_counted_on_the_connection_that_serves(session: Session,
     assert (verdicts(session, container)["prompts"], verdicts(session, other)["prompts"]) == ("warn", "pass")
     session.execute(text("UPDATE acp_connection SET status = 'error'"))
     assert blast.of(session, container) == Blast()
+
+
+def test_before_a_rollout_what_is_open_is_told_of_all_and_the_rest_of_the_first(
+    session: Session, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout_checks, "MOST", 2)
+    idle, busy, late = register("idle"), register("busy"), register("late", status="stopped")
+    held(session, idle)
+    asked(session, connected(session, busy), "session/prompt")
+    connection_id = connected(session, late)
+    asked(session, connection_id, "session/prompt")
+    asked(session, connection_id, "session/request_permission", "inbound")
+    statements: list[str] = []
+    event.listen(session.get_bind(), "before_cursor_execute", lambda *args: statements.append(args[2]))
+    taking = {each.id: each.name for each in (idle, busy, late)}
+    policy = Settings(database_url="", secret_key="").endpoint_policy()
+    checked = rollout_checks.of(session, taking, "acp", policy)
+    assert (checked.asked, checked.clear, len(statements)) == (2, 1, 6)
+    assert {(check.name, check.reason): names for check, names in checked.found.items()} == {
+        ("prompts", "2 prompts are not answered yet"): ["busy", "late"],
+        ("permissions", f"1 question is {QUESTION}"): ["late"],
+        ("gateway", "no gateway holds the container at present"): ["busy"],
+    }
+    assert {check.verdict for check in checked.found} == {Verdict.WARN}
 
 
 def test_who_is_there_counts_under_the_present_lease_only(session: Session, register: Register) -> None:

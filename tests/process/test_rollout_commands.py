@@ -29,7 +29,11 @@ def test_a_rollout_from_the_preview_to_its_end(fleet: FlaskCliRunner) -> None:
     shown = as_json(fleet, "rollouts", "preview", "--waves", "1", "--canary", "web-2")
     assert shown["waves"] == [["web-2"], ["web-1", "web-3"]]
     assert shown["left_out"] == {"it does not support acp": ["old-1"]}
-    assert "3 take part; create it with --count 3" in run(fleet, "rollouts", "preview").stdout
+    (check,) = shown["preflight"]["found"]
+    assert (check["name"], check["verdict"], len(check["containers"])) == ("gateway", "warn", 3)
+    told = run(fleet, "rollouts", "preview").stdout
+    assert "preflight warns, A gateway holds it: no gateway holds the container at present" in told
+    assert "3 take part; create it with --count 3" in told
     wrong = fleet.invoke(args=("rollouts", "create", "to acp", *WHY, "--count", "4"))
     assert_told(wrong, "3 containers are concerned, not 4")
     made = as_json(fleet, "rollouts", "create", "to acp", *WHY, "--count", "3", "--search", "web")
