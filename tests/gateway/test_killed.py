@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,6 +12,7 @@ from websockets.sync.client import connect
 
 from app.demo.fleet import FLEET
 from app.models import new_id
+from app.protocol.strategies import PINGS_ONLY, Plan, Strategy
 from tests.support.agents import INITIALIZED, agent, result
 from tests.support.callers import Caller
 from tests.support.demo import DemoFleet, serving
@@ -90,37 +92,63 @@ def test_a_second_gateway_waits_for_the_leases_and_takes_over(
     assert after["id"] == row["id"]
 
 
-PHASES = {"pending": True, "preflight": True, "draining": True, "verifying": True, "rolling_back": False}
+PHASES = {
+    "pending": True,
+    "preflight": True,
+    "prepared": True,
+    "draining": True,
+    "switching": True,
+    "verifying": True,
+    "rolling_back": False,
+}
 """What becomes of a migration whose gateway was killed in this phase."""
+KILLED_IN = ("preflight", "prepared", "draining", "switching", "verifying")
+"""Phases in which the gateway is caught; the other two are arranged in the rows."""
+LONG = Plan(drain_seconds=60, verification=PINGS_ONLY)
+SHORT = Plan(drain_seconds=3, verification=PINGS_ONLY)
+MANUAL = Plan(strategy=Strategy.MANUAL, verification=PINGS_ONLY)
 
 
 def test_every_phase_is_finished_or_undone(settings: Settings, store: Store, process: GatewayProcess) -> None:
     mute: dict[str, Any] = {"initialize": result(INITIALIZED), "_console/ping": lambda *_: None}
     healthy = mute | {"_console/ping": result({})}
-    behaviours = [FLEET["plain"], FLEET["http-first"]]
+    behaviours = [FLEET["plain"], FLEET["http-first"], replace(FLEET["plain"], name="forgetful")]
     with serving(behaviours) as url, httpx.Client(base_url=url) as client, agent(mute) as mute_url:
         fleet = DemoFleet(url, client)
-        for phase in ("pending", "preflight", "rolling_back"):
+        for phase in ("pending", "preflight", "prepared", "rolling_back"):
             store.register(phase, fleet.endpoint("http-first"), prefer="http")
         store.register("draining", fleet.endpoint("plain"))
+        store.register("switching", fleet.endpoint("forgetful"))
         gateway = process.started()
-        for phase in ("pending", "preflight", "rolling_back", "draining"):
+        for phase in set(PHASES) - {"verifying"}:
             store.connected(phase)
         with ExitStack() as stack:
-            caller = _caller(stack, gateway, "draining", store.token())
-            caller.permission = None
-            caller.begin_prompt(caller.new_session(), "hello")
-            caller.hear_of("session/request_permission")
+            token = store.token()
+            for phase in ("draining", "switching"):
+                caller = _caller(stack, gateway, phase, token)
+                caller.permission = None
+                caller.begin_prompt(caller.new_session(), "hello")
+                caller.hear_of("session/request_permission")
+            prepared = store.migrate("prepared", "acp", MANUAL)
+            _in_phase(store, "prepared")
             fleet.order("http-first", freeze=True)  # nobody answers the handshake
             store.register("verifying", mute_url)
             store.migrate("preflight", "acp")
-            store.migrate("draining", "http")
-            for phase in ("preflight", "draining", "verifying"):
-                eventually(lambda: store.migrations(phase)[-1]["phase"], lambda now: now == phase)  # noqa: B023 - read at once
+            store.migrate("draining", "http", LONG)
+            store.migrate("switching", "http", SHORT)
+            eventually(lambda: store.migrations("switching")[-1]["phase"], lambda now: now == "draining")
+            fleet.order("forgetful", freeze=True)  # nobody takes its session up
+            for phase in KILLED_IN:
+                _in_phase(store, phase)
             process.kill()
-        fleet.order("http-first", freeze=False)
+        for name in ("http-first", "forgetful"):
+            fleet.order(name, freeze=False)
         mute |= healthy
         store.migrate("pending", "acp")
+        store.switch_now(prepared)
+        assert {phase: store.migrations(phase)[-1]["phase"] for phase in KILLED_IN} == dict(
+            zip(KILLED_IN, KILLED_IN, strict=True)
+        )
         _arrange_rolling_back(store)
 
         with running_gateway(settings):
@@ -136,6 +164,11 @@ def test_every_phase_is_finished_or_undone(settings: Settings, store: Store, pro
             for phase in PHASES:
                 store.connected(phase, store.protocol(phase))
         assert _ended(store) == ended
+
+
+def _in_phase(store: Store, phase: str) -> None:
+    """Wait until the migration of the container that is named after a phase is in it."""
+    eventually(lambda: store.migrations(phase)[-1]["phase"], lambda now: now == phase)
 
 
 def _arrange_rolling_back(store: Store) -> None:
