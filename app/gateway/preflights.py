@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import DialError
+from app.gateway import carried
 from app.gateway.beside import Beside
 from app.gateway.rows import reason
 from app.protocol import preflight_findings as findings
@@ -105,11 +106,13 @@ async def judge(connector: Connector, link: Link, protocol: Protocol, millisecon
         days_left=_days_left(tls),
     )
     other = await _other_side(connector, protocol)
+    held = carried.held(connector, await carried.recorded(connector))
+    unknown = [each.session_id for each in held if each.settings is None]
     return [
         *findings.reached(found),
         alive,
         findings.capabilities(settled.capabilities, other, protocol, to),
-        findings.sessions(settled.capabilities, connector.channel.mux.sessions, to),
+        findings.sessions(settled.capabilities, [each.session_id for each in held], to, unknown),
     ]
 
 

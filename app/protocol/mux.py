@@ -78,6 +78,10 @@ class Multiplexer:
         """The same sessions, with what each was made with: for another connection to take them up."""
         return self._routing.held_sessions
 
+    def knows(self, session_id: str) -> bool:
+        """Tell whether anybody was seen with a session, be they gone by now."""
+        return self._routing.knows(session_id)
+
     @property
     def given(self) -> int:
         """Grows whenever a session is given to a caller."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from app.protocol.states import Protocol
 
+UNKNOWN: Final = "it is not known any more what they were made with"
 RENEW_DAYS: Final = 14
 """A certificate that ends sooner is warned of."""
 NAMED: Final = 3
@@ -136,16 +137,23 @@ def carries_by(offered: Mapping[str, Any]) -> str | None:
     return "session/load" if offered.get("loadSession") is True else None
 
 
-def sessions(offered: Mapping[str, Any], ids: Collection[str], to: Protocol) -> Check:
-    """Say whether the sessions that callers have now go on over the new protocol."""
+def sessions(
+    offered: Mapping[str, Any], ids: Collection[str], to: Protocol, unknown: Collection[str] = ()
+) -> Check:
+    """Say whether the sessions that callers have now go on over the new protocol.
+
+    `unknown` are those of which it is not known what they were made with.
+    """
     method = carries_by(offered)
     if not ids:
         return Check("sessions", Verdict.PASS, "no caller has a session now")
-    if method is not None:
+    if method is not None and not unknown:
         return Check("sessions", Verdict.PASS, f"{many(len(ids), 'session')} taken up with {method}")
-    named = ", ".join(sorted(ids)[:NAMED])
-    rest = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    reason = f"the agent takes up no session over {to.upper()}: {named}{rest} cannot be carried over"
+    left = ids if method is None else unknown
+    why = f"the agent takes up no session over {to.upper()}" if method is None else UNKNOWN
+    named = ", ".join(sorted(left)[:NAMED])
+    rest = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    reason = f"{why}: {named}{rest} cannot be carried over"
     return Check(
         "sessions", Verdict.WARN, reason, "let these conversations end first, or their callers begin anew"
     )

@@ -43,6 +43,10 @@ class Routing:
         """The sessions of the callers that are there, with what each was made with."""
         return self._sessions.held(self.callers)
 
+    def knows(self, session_id: str) -> bool:
+        """Tell whether anybody was seen with a session, be they gone by now."""
+        return self._sessions.knows(session_id)
+
     @property
     def given(self) -> int:
         """Grows whenever a session is given to a caller."""

@@ -61,6 +61,11 @@ def mark(kind: str, text: str) -> str:
     return text if not text or _MARKER.fullmatch(text) else marker(kind, len(text))
 
 
+def marked(text: str) -> bool:
+    """Tell whether something in a text was redacted, or looks as if it were."""
+    return _MARKER.search(text) is not None
+
+
 class Scrubber:
     """Redacts texts by all rules."""
 

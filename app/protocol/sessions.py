@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+import msgspec
 
-    import msgspec
+from app.protocol.frames import SESSION_SETTINGS
+from app.protocol.scrubbing import marked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 MAX_SESSIONS: Final = 10_000
 """Sessions remembered for a container; the one unused for longest is forgotten first (2 MB when full)."""
 MAX_SETTINGS_LENGTH: Final = 1024 * 1024
 """Bytes kept of what a container's sessions were made with; sessions beyond it cannot be carried over."""
+MAX_OTHERS: Final = 50
+"""Sessions that nobody has used since a gateway before this one: so many, the latest, are taken up."""
 MAX_HELD: Final = 64
 """Texts kept back while sessions are being created; agents send one to three before their answer."""
 MAX_HELD_LENGTH: Final = 16 * 1024 * 1024
@@ -25,6 +30,53 @@ class HeldSession(NamedTuple):
 
     session_id: str
     settings: Mapping[str, msgspec.Raw] | None
+
+
+class RecordedSession(NamedTuple):
+    """A session as the records have it: the label of who made it, or took it up last, and with what."""
+
+    session_id: str
+    caller: str | None
+    settings: Mapping[str, msgspec.Raw] | None
+
+    @classmethod
+    def of(cls, session_id: str, caller: str | None, params: object) -> RecordedSession:
+        """Read a request's recorded params; what was redacted in them is not known any more."""
+        found = params if isinstance(params, dict) else {}
+        settings = {name: _raw(found[name]) for name in SESSION_SETTINGS if name in found}
+        lost = any(marked(bytes(each).decode()) for each in settings.values())
+        return cls(session_id, caller, None if lost else settings or None)
+
+
+def joined(
+    held: Sequence[HeldSession],
+    recorded: Iterable[RecordedSession],
+    callers: Container[str],
+    knows: Callable[[str], bool],
+) -> list[HeldSession]:
+    """Add to the sessions of the callers that are there what a gateway before this one saw made.
+
+    It tells what theirs were made with, and of sessions that nobody has used since, it `knows` none of them,
+    that they are of somebody who is there: by `callers`, their labels, for that is all that is recorded.
+    """
+    made = {each.session_id: each for each in recorded}
+    known = {each.session_id for each in held}
+    told = [
+        each._replace(settings=made[each.session_id].settings)
+        if each.settings is None and each.session_id in made
+        else each
+        for each in held
+    ]
+    others = [
+        HeldSession(each.session_id, each.settings)
+        for each in made.values()
+        if each.session_id not in known and each.caller in callers and not knows(each.session_id)
+    ]
+    return told + others[-MAX_OTHERS:]
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
 
 
 class Sessions:
@@ -47,6 +99,10 @@ class Sessions:
             return None
         self._owners.move_to_end(session_id)
         return self._owners[session_id]
+
+    def knows(self, session_id: str) -> bool:
+        """Tell whether anybody was seen with a session, be they gone by now."""
+        return session_id in self._owners
 
     def give(self, session_id: str, key: str) -> None:
         """Let a session belong to a caller from now on."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import func, select, true
+from sqlalchemy import func, select, text, true
 
 from app.models import AcpConnection, AcpMessage
 from app.protocol.conversation import PROMPT
 from app.protocol.rpc import RpcKind
+from app.protocol.sessions import RecordedSession
 from app.queries import message_search
 from app.queries.message_filter import Term
+from app.queries.stuck import CALLERS
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 RECENT: Final = 5_000
 """Records of each connection among which sessions are looked for."""
 CONNECTIONS: Final = 20
+ASKED: Final = 500
+"""Of each connection's last requests of callers so many are looked through for who has made a session."""
 SHOWN: Final = 1_000
 """Records of a session that a page shows: some turns with all their chunks."""
 
@@ -81,3 +85,30 @@ def records(
     """Return a page of a session's records over the container's connections, the newest first."""
     terms = (Term("container", container.name), Term("session", session_id))
     return message_search.page(session, terms, before=before, limit=SHOWN)
+
+
+# The ids that an index gives are few, and of these fewer make a session: only then is a record read.
+_MADE: Final = text(f"""
+    SELECT asked.caller, asked.payload -> 'params' AS params,
+           CASE asked.method WHEN 'session/fork' THEN answer.payload #>> '{{result,sessionId}}'
+                ELSE answer.acp_session_id END AS session_id
+    FROM (
+        SELECT id FROM acp_connection WHERE container_id = :container ORDER BY id DESC LIMIT {CONNECTIONS}
+    ) k
+    CROSS JOIN LATERAL (
+        SELECT id, method, acp_session_id, caller, payload FROM acp_message
+        WHERE connection_id = k.id AND {CALLERS} ORDER BY id DESC LIMIT {ASKED}
+    ) asked
+    JOIN acp_message answer ON answer.reply_to = asked.id AND answer.rpc_kind = 'response'
+    WHERE asked.method IN ('session/new', 'session/fork', 'session/load', 'session/resume')
+    ORDER BY asked.id
+""")  # noqa: S608 - of our own words alone
+
+
+def made_at(session: Session, container_id: uuid.UUID) -> Sequence[RecordedSession]:
+    """Return which sessions callers have made or taken up, among the last requests at a container.
+
+    The latest stand last. What they were made with is as it was recorded, redacted.
+    """
+    rows = session.execute(_MADE, {"container": container_id})
+    return [RecordedSession.of(row.session_id, row.caller, row.params) for row in rows if row.session_id]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
 from app.demo.fleet import FLEET
 from app.errors import Conflict
 from app.gateway.migrator import measuring
+from tests.support.callers import Caller
 from tests.support.demo import DemoFleet, serving
+from tests.support.gateways import running_gateway
 from tests.support.store import QUICK_PLAN
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.config import Settings
     from tests.support.callers import Call
     from tests.support.store import Store
 
@@ -59,6 +64,39 @@ def test_sessions_are_taken_up_and_their_past_is_told_to_nobody(
     if to == "acp":  # over HTTP there is no way to tell it
         told = store.messages(name, "method = 'session/update' AND NOT processed")
         assert "hello" in str([row["payload"] for row in told])
+
+
+@pytest.mark.parametrize("to", ["acp", "http"])
+def test_sessions_of_before_a_restart_of_the_gateway_are_taken_up(
+    fleet: DemoFleet, store: Store, settings: Settings, to: str
+) -> None:
+    """One that its caller has used since, one that it has not; not one of somebody who is not there."""
+    name = {"acp": "http-first", "http": "plain"}[to]
+    store.register(name, fleet.endpoint(name), prefer="http" if to == "acp" else "acp")
+    token, others = store.token(), store.token("gone by then")
+
+    def enter(stack: ExitStack, gateway: str, token: str) -> Caller:
+        store.connected(name)
+        authorization = {"Authorization": f"Bearer {token}"}
+        return Caller(stack.enter_context(connect(f"{gateway}/{name}", additional_headers=authorization)))
+
+    with running_gateway(settings) as gateway, ExitStack() as stack:
+        caller = enter(stack, gateway, token)
+        used, idle = caller.new_session(), caller.new_session()
+        enter(stack, gateway, others).new_session()
+    with running_gateway(settings) as gateway, ExitStack() as stack:
+        caller = enter(stack, gateway, token)
+        caller.prompt(used, "hello")
+        store.migrate(name, to)
+        assert store.migrated(name)["success"]
+        took_up = store.messages(name, "method = 'session/load' AND rpc_kind = 'request'")
+        params = [row["payload"]["params"] for row in took_up]
+        made = {"cwd": "/workspace", "mcpServers": []}
+        assert sorted(params, key=str) == sorted(
+            [{"sessionId": each, **made} for each in (used, idle)], key=str
+        )
+        for session in (used, idle):
+            assert caller.prompt(session, "again")["result"]["stopReason"] == "end_turn"
 
 
 def test_there_and_back_with_requests_all_the_while(fleet: DemoFleet, store: Store, call: Call) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from app.errors import DialError
+from app.gateway import carried
 from app.gateway.migrator.carrying import carry_over
 from app.gateway.migrator.work import Woken
 from app.models import AcpConnection
@@ -48,8 +49,9 @@ async def switch(work: Work) -> MigrationPhase:
         link = await work.open()
     except DialError as error:  # after a restart, or a loss while draining; the preflight had opened it
         return await work.advance(MigrationPhase.ROLLING_BACK, str(error))
+    recorded = await carried.recorded(work.connector)  # before the callers wait
     work.channel.gate.clear()
-    carried = await carry_over(work.channel.mux.held_sessions, link)
+    told = await carry_over(carried.held(work.connector, recorded), link)
     work.previous = work.channel.link
     reason = f"protocol migration to {work.migration.to_protocol}"
 
@@ -60,7 +62,7 @@ async def switch(work: Work) -> MigrationPhase:
         row = session.get_one(AcpConnection, link.book.connection_id)
         link.settle(session, row, reason)
         work.point(session, work.migration.to_protocol, row)
-        migration_phases.advance(session, migration, MigrationPhase.VERIFYING, "; ".join([reason, *carried]))
+        migration_phases.advance(session, migration, MigrationPhase.VERIFYING, "; ".join([reason, *told]))
 
     await work.write(change)
     work.channel.offline(reason)

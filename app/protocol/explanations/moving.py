@@ -175,7 +175,7 @@ MIGRATION: Final = (
         "not-carried",
         Family.MIGRATION,
         "it is not known what it was made with",
-        "it was made before this gateway held the container, and is taken up with what it was made with",
+        "it was made before this gateway held the container, and what with is not recorded, or only redacted",
         "nothing if the agent knows it all the same; else its caller loads it again",
     ),
     Explanation(
