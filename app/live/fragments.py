@@ -64,6 +64,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "fleet_action": Fragment("fleet_actions/_progress.html", container_fragments.progress),
     "migration_actions": Fragment("protocol_migrations/_actions.html", migration_fragments.actions),
     "migration_standing": Fragment("protocol_migrations/_standing.html", migration_fragments.standing),
+    "migration_buttons": Fragment("protocol_migrations/_buttons.html", migration_fragments.buttons),
     "migration_details": Fragment("protocol_migrations/_details.html", migration_fragments.details),
     "preflight": Fragment("preflights/_panel.html", migration_fragments.look),
     "blast": Fragment("preflights/_blast.html", migration_fragments.radius),

@@ -61,9 +61,16 @@ def standing(session: Session, migration_id: uuid.UUID) -> Mapping[str, Any]:
         "migration": migration,
         "plan": migration.plan,
         "stations": way(migration.plan, [each.phase for each in migration.steps]),
-        "can_roll_back": protocol_migrations.to_roll_back(session, migration.container) is migration,
         "meanwhile": blast.of(session, migration.container).interrupts(Strategy.GRACEFUL),
     }
+
+
+def buttons(session: Session, migration_id: uuid.UUID) -> Mapping[str, Any]:
+    """Say what can be asked of it; apart from how far it is, for a form with a reason half typed has them."""
+    migration = protocol_migrations.get(session, migration_id)
+    session.refresh(migration)
+    able = protocol_migrations.to_roll_back(session, migration.container) is migration
+    return {"migration": migration, "can_roll_back": able}
 
 
 def details(session: Session, migration_id: uuid.UUID) -> Mapping[str, Any]:

@@ -43,7 +43,8 @@ class Migration(Channel):
         self._stale = self._stale or bell == (self._container_id, None)
 
     def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
-        return [("migration_standing", self._subject), ("migration_details", self._subject)]
+        names = ("migration_standing", "migration_buttons", "migration_details")
+        return [(name, self._subject) for name in names]
 
 
 class MigrationStart(Beating):

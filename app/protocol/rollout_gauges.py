@@ -51,9 +51,8 @@ def gauges(
 def _failures(limits: Limits, failed: int) -> Gauge:
     if limits.failures is None:
         return Gauge("Failed containers", "any number", f"{failed}", Reading.OFF)
-    return Gauge(
-        "Failed containers", f"fewer than {limits.failures:,}", f"{failed}", _read(failed >= limits.failures)
-    )
+    allowed = "none" if limits.failures == 1 else f"fewer than {limits.failures:,}"
+    return Gauge("Failed containers", allowed, f"{failed}", _read(failed >= limits.failures))
 
 
 def _failure_rate(limits: Limits, failed: int, ended: int) -> Gauge:
@@ -83,7 +82,8 @@ def _latency(limits: Limits, evidence: Evidence) -> Gauge:
     now = f"{ratio:.1f} times, {measured}" if ratio is not None else "not measured"
     if limits.latency_ratio is None:
         return Gauge(what, "any", now, Reading.OFF)
-    allowed = f"at most {limits.latency_ratio:g} times, once {limits.latency_sample:,} are measured"
+    sample = "1 is" if limits.latency_sample == 1 else f"{limits.latency_sample:,} are"
+    allowed = f"at most {limits.latency_ratio:g} times, once {sample} measured"
     early = ratio is None or evidence.latency_sample < limits.latency_sample
     return Gauge(what, allowed, now, _read(ratio is not None and ratio > limits.latency_ratio, early=early))
 

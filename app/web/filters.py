@@ -174,12 +174,16 @@ def duration(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < MINUTE:
-        return f"{seconds:.1f} s"
+        return f"{f'{seconds:.1f}'.removesuffix('.0')} s"
     if seconds < HOUR:
-        return f"{seconds // MINUTE:.0f} min {seconds % MINUTE:.0f} s"
+        return _units(f"{seconds // MINUTE:.0f} min", f"{seconds % MINUTE:.0f} s")
     if seconds < DAY:
-        return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
-    return f"{seconds // DAY:.0f} d {seconds % DAY // HOUR:.0f} h"
+        return _units(f"{seconds // HOUR:.0f} h", f"{seconds % HOUR // MINUTE:.0f} min")
+    return _units(f"{seconds // DAY:.0f} d", f"{seconds % DAY // HOUR:.0f} h")
+
+
+def _units(great: str, small: str) -> str:
+    return great if small.startswith("0 ") else f"{great} {small}"
 
 
 def share(step: Step, turn: Turn) -> Share:

@@ -211,6 +211,7 @@ def test_no_partial_brings_its_own_envelope(
         "fleet_sessions": {"narrowed": SessionFilter()},
         "statistics": {"view": View()},
         "migration_standing": {"migration_id": migration.id},
+        "migration_buttons": {"migration_id": migration.id},
         "migration_details": {"migration_id": migration.id},
         "rollout_list": {"narrowed": RolloutFilter(), "where": Where("start", True)},
         "rollout_parts": of_rollout | {"narrowed": PartFilter(), "where": Where("turn", False)},

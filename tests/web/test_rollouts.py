@@ -70,7 +70,7 @@ def test_the_page_says_how_far_it_is_and_what_is_measured(sign_in: SignIn, pause
     for words in (
         "<b>5</b> take part",
         "1 of 2, failed",
-        "fewer than 1",
+        "allowed: none",
         "✕ crossed",
         "it does not answer",
         "wave failed",
