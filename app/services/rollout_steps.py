@@ -53,13 +53,15 @@ def step(session: Session, rollout_id: uuid.UUID) -> bool:
     if not session.scalar(_TAKE_TURN):
         return False
     rollout = stored.get(session, rollout_id, lock=True)
-    moved = rollout_parts.take_over(session, rollout)
-    moved |= _join(session, rollout)
+    if rollout_parts.take_over(session, rollout):
+        rollout_log.ring(session, rollout)
+        return True  # what follows, and may take longer, is the next step's: people see first what has ended
+    joined = _join(session, rollout)
     _measure(session, rollout)
     commands = decide(picture(session, rollout))
     for command in commands:
         _CARRY_OUT[type(command)](session, rollout, command)
-    if moved or commands:
+    if joined or commands:
         rollout_log.ring(session, rollout)
     return bool(commands)
 
