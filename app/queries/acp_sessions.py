@@ -87,7 +87,7 @@ def records(
     return message_search.page(session, terms, before=before, limit=SHOWN)
 
 
-# The ids that an index gives are few, and of these fewer make a session: only then is a record read.
+# By the index of callers' requests; an answer is looked up only of those that have made a session.
 _MADE: Final = text(f"""
     SELECT asked.caller, asked.payload -> 'params' AS params,
            CASE asked.method WHEN 'session/fork' THEN answer.payload #>> '{{result,sessionId}}'

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.demo.fleet import FLEET
+from app.gateway import acp_transport, link
 from app.protocol.states import ActionKind, MigrationPhase
 from app.protocol.strategies import PINGS_ONLY, Plan, Strategy, Verification
 from tests.support.demo import DemoFleet, serving
@@ -143,6 +144,24 @@ def test_one_that_waits_is_cancelled(fleet: DemoFleet, store: Store, call: Call)
     eventually(lambda: fleet.state(NAME)["live"] == 0)
     assert caller.new_session()
     assert store.protocol(NAME) == "http"
+
+
+@pytest.mark.usefixtures("on_http")
+def test_one_whose_dial_hangs_is_cancelled_at_once(
+    fleet: DemoFleet, store: Store, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a roll back of many does it, of which each may hang: the dial gives up by itself much later."""
+    monkeypatch.setattr(link, "HANDSHAKE_SECONDS", 3600.0)
+    monkeypatch.setattr(acp_transport, "OPEN_SECONDS", 3600.0)
+    caller = call(NAME)
+    fleet.order(NAME, freeze=True)
+    migration = store.migrate(NAME, "acp")
+    reaches(store, MigrationPhase.PREFLIGHT)
+    store.cancel(migration)
+    assert store.migrated(NAME)["error_message"] == "cancelled by tester: not today"
+    eventually(lambda: fleet.state(NAME)["live"] == 0)
+    fleet.order(NAME, freeze=False)
+    assert caller.new_session()
 
 
 @pytest.mark.usefixtures("on_http")

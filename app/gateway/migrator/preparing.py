@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from app.errors import DialError
 from app.gateway.migrator import measuring
 from app.gateway.migrator.looking import look
+from app.gateway.migrator.work import Woken
 from app.protocol.states import MigrationPhase
 from app.protocol.strategies import Strategy
 from app.services import migration_phases
@@ -23,10 +26,22 @@ async def begin(work: Work) -> MigrationPhase:
 
 
 async def preflight(work: Work) -> MigrationPhase | None:
-    """Open the new connection beside the old one, and look whether anything speaks against it."""
-    await measuring.before(work)
+    """Open the new connection beside the old one, and look whether anything speaks against it.
+
+    A dial that hangs is given up as soon as somebody cancels the migration, or stops the container.
+    """
+    looking = asyncio.create_task(_look(work))
     try:
-        await look(work)
+        woken = await work.wait(looking, math.inf)
+    finally:
+        looking.cancel()  # where it is done, this changes nothing
+        await asyncio.gather(looking, return_exceptions=True)
+    if woken is Woken.WITHHELD:
+        return None
+    if woken is Woken.CANCELLED:
+        return await work.advance(MigrationPhase.FAILED, "cancelled")
+    try:
+        looking.result()
         link = await work.open()
         if work.migration.plan.strategy is Strategy.MANUAL:
             return await _prepare(work, await link.health(measuring.PING_SECONDS))
@@ -36,6 +51,13 @@ async def preflight(work: Work) -> MigrationPhase | None:
         await _postpone(work, str(error))
         return None
     return await go_on(work, "the handshake succeeded")
+
+
+async def _look(work: Work) -> None:
+    """Do what the preflight is for, without a change of phase: it may be cancelled anywhere."""
+    await measuring.before(work)
+    await look(work)
+    await work.open()
 
 
 async def prepared(work: Work) -> MigrationPhase:
