@@ -100,7 +100,7 @@ class Ways:
             why = NOT_HELD
             late = time.monotonic() > deadline
             supervisor = self._find(container_id)
-            if supervisor is not None:
+            if supervisor is not None and not supervisor.ended:  # one that has may still close its socket
                 # One that has not rested yet is about to connect: who comes now shall not meet an error.
                 if supervisor.channel.book is not None and (supervisor.rested or late):
                     return Channelled(supervisor, f"{label}#{next(self._numbers)}", label)
