@@ -1,7 +1,7 @@
 // Chunks of one text that come live become one row with those before them, as the server puts them together.
 (() => {
   "use strict";
-  const SHOWN = 160; // app/web/runs.py
+  const SHOWN = 160; // app/live/runs.py
   const pieces = (list) => [...list.querySelectorAll(".said-piece")].map((each) => each.textContent).join("");
 
   const describe = (run) => {

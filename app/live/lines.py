@@ -6,7 +6,7 @@ or stands in the row.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flask import current_app
 from markupsafe import Markup
@@ -14,8 +14,13 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
+
 MOST: Final = 5000
 """Lines that are kept of each list, of about a kilobyte each."""
+LONGEST: Final = 10_000
+"""Characters of a line that is kept: what strangers sent may make one of any length."""
 
 
 def lines(template: str, rows: Sequence[Hashable], **shared: Hashable) -> Markup:
@@ -33,14 +38,33 @@ def looked_up(
 
     A key is all that a line depends on, or stands for it: the id of what never changes.
     """
-    kept: dict[Any, str] = current_app.extensions.setdefault("lines", {}).setdefault(template, {})
     said = tuple(shared.values())
-    found = {key: kept.get((key, said)) for key in keys}
-    missing = [key for key, line in found.items() if line is None]
-    if missing:
-        if len(kept) + len(missing) > MOST:
-            kept.clear()
+
+    def make(missing: Sequence[tuple[Any, Any]]) -> Mapping[tuple[Any, Any], str]:
         render = current_app.jinja_env.get_template(template).render
-        for key, context in load(missing).items():
-            found[key] = kept[key, said] = render(context, **shared).strip()
-    return Markup("".join(line for key in keys if (line := found[key])))  # noqa: S704 - a template's output
+        contexts = load([key for key, _ in missing])
+        return {(key, said): render(context, **shared).strip() for key, context in contexts.items()}
+
+    found = keep(template, [(key, said) for key in keys], make)
+    return Markup("".join(found))  # noqa: S704 - a template's output
+
+
+def keep(
+    of: str,
+    keys: Sequence[Key],
+    make: Callable[[Sequence[Key]], Mapping[Key, Kept]],
+    size: Callable[[Kept], int] = len,  # type: ignore[assignment]
+) -> Sequence[Kept]:
+    """Return what there is of each key, in their order; `make` makes what is not kept, as far as it can.
+
+    `of` names what is kept, `size` measures one in characters.
+    """
+    kept: dict[Key, Kept] = current_app.extensions.setdefault("lines", {}).setdefault(of, {})
+    found = {key: value for key in keys if (value := kept.get(key)) is not None}
+    if missing := [key for key in dict.fromkeys(keys) if key not in found]:
+        made = make(missing)
+        if len(kept) + len(made) > MOST:
+            kept.clear()
+        kept.update({key: value for key, value in made.items() if size(value) <= LONGEST})
+        found |= made
+    return [found[key] for key in keys if key in found]

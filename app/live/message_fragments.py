@@ -5,13 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from app.queries import (
-    acp_sessions,
-    connections,
-    containers,
-    fleet_sessions,
-    messages,
-)
+from app.live import message_rows
+from app.live.runs import runs
+from app.queries import acp_sessions, connections, containers, fleet_sessions, messages
+from app.queries.messages import Key
 
 if TYPE_CHECKING:
     import uuid
@@ -19,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from app.live.message_rows import Row
     from app.models import AcpMessage
     from app.queries.fleet_sessions import SessionFilter
 
@@ -37,15 +35,20 @@ def sessions(session: Session, narrowed: SessionFilter) -> Mapping[str, Any]:
     return {"page": fleet_sessions.page(session, narrowed), "narrowed": narrowed}
 
 
-def rows(_: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
-    return {"records": records}
+def rows(session: Session, records: Sequence[AcpMessage | Key]) -> Mapping[str, Any]:
+    return _runs(message_rows.rows(session, records))
 
 
-def found_rows(session: Session, records: Sequence[AcpMessage]) -> Mapping[str, Any]:
-    return {
-        "records": records,
-        "names": connections.container_names(session, {each.connection_id for each in records}),
-    }
+def found_rows(session: Session, records: Sequence[AcpMessage | Key]) -> Mapping[str, Any]:
+    names = {each.connection_id: each.container for each in records if isinstance(each, Key)}
+    if unnamed := {each.connection_id for each in records} - names.keys():
+        names |= connections.container_names(session, unnamed)
+    return _runs(message_rows.rows(session, records, names))
+
+
+def _runs(rows: Sequence[Row]) -> Mapping[str, Any]:
+    """They are read the newest first, and shown the newest below."""
+    return {"runs": list(runs(reversed(rows)))}
 
 
 def pair(session: Session, message_id: uuid.UUID) -> Mapping[str, Any]:

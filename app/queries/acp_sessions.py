@@ -81,7 +81,7 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> 
 
 def records(
     session: Session, container: Container, session_id: str, before: uuid.UUID | None = None
-) -> Found:
+) -> Found[AcpMessage]:
     """Return a page of a session's records over the container's connections, the newest first."""
     terms = (Term("container", container.name), Term("session", session_id))
     return message_search.page(session, terms, before=before, limit=SHOWN)

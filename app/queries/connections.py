@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.errors import NotFound
 from app.models import AcpConnection, AcpConnectionTransition, Container
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.protocol.states import Protocol
+
+_NAMES: Final = select(AcpConnection.id, Container.name).join(Container)
 
 
 def get(session: Session, connection_id: uuid.UUID) -> AcpConnection:
@@ -64,9 +66,7 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 20) -> 
 
 def container_names(session: Session, connection_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, str]:
     """Return the name of each connection's container."""
-    named = (
-        select(AcpConnection.id, Container.name).join(Container).where(AcpConnection.id.in_(connection_ids))
-    )
+    named = _NAMES.where(AcpConnection.id == func.any(list(connection_ids)))
     return {row[0]: row[1] for row in session.execute(named)}
 
 

@@ -59,7 +59,7 @@ def terms(incident: Incident) -> tuple[Term, ...]:
 
 def messages(
     session: Session, incident: Incident, *, before: uuid.UUID | None = None, limit: int = 50
-) -> Found:
+) -> Found[AcpMessage]:
     """Return the latest of its messages, or those before a cursor; none once its containers are removed."""
     if not _has_subject(incident):
         return Found([], None, None)

@@ -11,14 +11,14 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ARRAY, Uuid, and_, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage, Container
 from app.models.base import first_id_at, moment_of
-from app.queries import message_grams, message_index
+from app.queries import message_grams, message_index, messages
 from app.queries.message_conditions import conditions, named
 from app.queries.message_filter import SINCE, UNTIL, moment
 
@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.queries.message_filter import Term
+    from app.queries.messages import Key
 
     Within = Sequence[uuid.UUID] | None
+
+Record = TypeVar("Record")
 
 WINDOW: Final = 100_000
 """Records that a page looks at; searching the texts of so many takes about 0.3 s."""
@@ -56,27 +59,27 @@ class _Scope(NamedTuple):
     before: uuid.UUID | None
 
 
-class Found(NamedTuple):
+class Found(NamedTuple, Generic[Record]):
     """A page of records, and the cursor from which older ones are looked for; None at the beginning.
 
     `looked_to` is the time of the oldest record looked at, where the page ends for `WINDOW`'s sake.
     """
 
-    records: Sequence[AcpMessage]
+    records: Sequence[Record]
     older: uuid.UUID | None
     looked_to: dt.datetime | None
 
 
 def page(
     session: Session, terms: Sequence[Term], *, before: uuid.UUID | None = None, limit: int = 50
-) -> Found:
+) -> Found[AcpMessage]:
     """Return the latest matches, or the latest before a cursor."""
     scope = _Scope(terms, _within(session, terms), _since(terms), _ceiling(terms, before), before)
     codes = message_grams.needed(session, terms)
     frontier = message_index.frontier(session, scope.within) if codes else None
     if frontier is None:
         return _look_through(session, scope, scope.since, limit)
-    least, found = max(frontier, scope.since or frontier), Found([], None, None)
+    least, found = max(frontier, scope.since or frontier), Found[AcpMessage]([], None, None)
     if scope.ceiling is None or scope.ceiling > least:
         found = _look_through(session, scope, least, limit)
     if found.older is not None or least != frontier:
@@ -88,7 +91,17 @@ def page(
     return indexed._replace(records=records)
 
 
-def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limit: int) -> Found:
+def shown(
+    session: Session, terms: Sequence[Term], *, before: uuid.UUID | None = None, limit: int = 50
+) -> Found[AcpMessage] | Found[Key]:
+    """Return what `page` does, but where every record matches, only which ones it would be."""
+    if terms:
+        return page(session, terms, before=before, limit=limit)
+    found = messages.keys(session, before=before, limit=limit + 1)
+    return Found(found[:limit], found[limit - 1].id if len(found) > limit else None, None)
+
+
+def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limit: int) -> Found[AcpMessage]:
     """Look at one record after the other, down to a least id, but at no more than `WINDOW`."""
     # Without a term every record matches, and none has to be looked for.
     floor = _floor(session, scope.within, scope.ceiling, least) if scope.terms else None
@@ -103,7 +116,7 @@ def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limi
 
 def _look_up(
     session: Session, scope: _Scope, codes: AbstractSet[int], before: uuid.UUID, limit: int
-) -> Found:
+) -> Found[AcpMessage]:
     """Look at the records of blocks that the index names, but at no more than `WINDOW`.
 
     Blocks may overlap in time. A match is final once no other block can have a newer record.

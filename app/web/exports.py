@@ -46,7 +46,9 @@ def stream(form: str, terms: Sequence[Term], before: uuid.UUID | None) -> Iterat
 
 
 def records(
-    page: Callable[[uuid.UUID | None], Found], line: Callable[[Row], str], before: uuid.UUID | None = None
+    page: Callable[[uuid.UUID | None], Found[AcpMessage]],
+    line: Callable[[Row], str],
+    before: uuid.UUID | None = None,
 ) -> Iterator[str]:
     """Yield the lines of one page after the other, until there is no older one."""
     while True:

@@ -19,7 +19,6 @@ from app.protocol.strategies import zone_of
 from app.web import explained
 from app.web.moments import now, written
 from app.web.payload_tree import tree
-from app.web.runs import chunk, runs
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -47,8 +46,6 @@ def register(app: Flask) -> None:
     app.add_template_filter(in_zone)
     app.add_template_filter(preview)
     app.add_template_filter(tree)
-    app.add_template_filter(chunk)
-    app.add_template_filter(runs)
     app.add_template_filter(conversation)
     app.add_template_filter(lasted)
     app.add_template_filter(begins)

@@ -73,7 +73,7 @@ def index() -> ResponseReturnValue:
         }
         return render_template("messages/index.html", **about), 400
     before = place.begin if place else cursor()
-    found = message_search.page(db.session(), terms, before=before, limit=NEAR if place else ROWS)
+    found = message_search.shown(db.session(), terms, before=before, limit=NEAR if place else ROWS)
     return render_template(
         "messages/index.html",
         filter=write(terms),
@@ -92,7 +92,7 @@ def index() -> ResponseReturnValue:
 def older() -> ResponseReturnValue:
     """Answer with the rows that come before the cursor."""
     terms = parse(request.args.get("filter", ""))
-    found = message_search.page(db.session(), terms, before=cursor())
+    found = message_search.shown(db.session(), terms, before=cursor())
     return render_template("messages/_older_found.html", filter=write(terms), found=found)
 
 

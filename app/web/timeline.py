@@ -1,4 +1,4 @@
-"""A timeline's page: some records, the newest first as they are read, and where the older ones begin."""
+"""A timeline's page: which records, the newest first as they are read, and where the older ones begin."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.queries import messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.models import AcpMessage
+    from app.queries.messages import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """Records of a container or connection; `before` is the cursor in the URL, None for the live end."""
 
-    records: Sequence[AcpMessage]
+    records: Sequence[Key]
     before: uuid.UUID | None
     older: uuid.UUID | None
     page: str
@@ -31,14 +31,14 @@ class Timeline:
 
     @classmethod
     def of_container(cls, container_id: uuid.UUID) -> Timeline:
-        return cls._read("container", container_id, messages.of_container)
+        return cls._read("container", container_id, messages.keys_of_container)
 
     @classmethod
     def of_connection(cls, connection_id: uuid.UUID) -> Timeline:
-        return cls._read("connection", connection_id, messages.of_connection)
+        return cls._read("connection", connection_id, messages.keys_of_connection)
 
     @classmethod
-    def _read(cls, noun: str, subject: uuid.UUID, query: Callable[..., Sequence[AcpMessage]]) -> Timeline:
+    def _read(cls, noun: str, subject: uuid.UUID, query: Callable[..., Sequence[Key]]) -> Timeline:
         before = cursor()
         found = query(db.session(), subject, before=before, limit=TIMELINE_ROWS + 1)
         records = found[:TIMELINE_ROWS]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from app.live.message_rows import Row
     from app.models import AcpMessage
 
 WORDS: Final = {
@@ -27,18 +28,17 @@ class Chunk(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Records that follow each other, the oldest first; of more than one, `chunk` says what they are."""
+    """Rows that follow each other, the oldest first; of more than one, `chunk` says what they are."""
 
-    records: Sequence[AcpMessage]
+    rows: Sequence[Row]
     chunk: Chunk | None
 
     @property
     def text(self) -> str:
         """The beginning of what the chunks say together."""
         text = ""
-        for record in self.records:
-            piece = chunk(record)
-            text += piece.text if piece else ""
+        for row in self.rows:
+            text += row.chunk.text if row.chunk else ""
             if len(text) > SHOWN:
                 return text[:SHOWN] + "…"
         return text
@@ -54,16 +54,11 @@ def chunk(record: AcpMessage) -> Chunk | None:
     return Chunk(f"{record.connection_id} {record.acp_session_id} {kind}", kind, text[: SHOWN * 2])
 
 
-def runs(records: Iterable[AcpMessage]) -> Iterable[Run]:
-    """Put records that are chunks of one text together, and leave every other by itself."""
-
-    def key(record: AcpMessage) -> str:
-        piece = chunk(record)
-        return piece.key if piece else str(record.id)
-
-    for _, group in groupby(records, key):
+def runs(rows: Iterable[Row]) -> Iterable[Run]:
+    """Put rows that are chunks of one text together, and leave every other by itself."""
+    for _, group in groupby(rows, lambda row: row.chunk.key if row.chunk else row.id):
         found = list(group)
-        yield Run(found, chunk(found[0]))
+        yield Run(found, found[0].chunk)
 
 
 def _member(value: Any, name: str) -> Any:
