@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     import random
     import uuid
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import psycopg
 
@@ -68,9 +68,15 @@ def copy(
     connections: Sequence[uuid.UUID],
     messages: int,
     span: tuple[dt.datetime, dt.datetime],
-) -> Mapping[uuid.UUID, int]:
-    """Write so many messages, in about the order of time; return how many each connection got."""
-    scene = Scene([_turn(chance) for _ in range(300)], [each.hex for each in connections], span)
+    *,
+    answered: bool = True,
+) -> Counter[uuid.UUID]:
+    """Write so many messages, in about the order of time; return how many each connection got.
+
+    Unless they are answered, they are prompts that wait.
+    """
+    turns = [_turn(chance) if answered else _turn(chance)[:1] for _ in range(300)]
+    scene = Scene(turns, [each.hex for each in connections], span)
     counts: Counter[int] = Counter()
     with connection.cursor().copy(f"COPY acp_message ({COLUMNS}) FROM STDIN") as into:
         block: list[str] = []
@@ -80,7 +86,7 @@ def copy(
                 into.write("".join(block))
                 block.clear()
         into.write("".join(block))
-    return {connections[index]: number for index, number in counts.items()}
+    return Counter({connections[index]: number for index, number in counts.items()})
 
 
 def _lines(chance: random.Random, scene: Scene, messages: int, counts: Counter[int]) -> Iterator[str]:

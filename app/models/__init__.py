@@ -6,6 +6,7 @@ from app.models.access import CallerToken, LastLook, Role, User
 from app.models.acp_connection import AcpConnection, AcpConnectionSequence, AcpConnectionTransition
 from app.models.acp_connection_configuration import AcpConnectionConfiguration
 from app.models.acp_message import AcpMessage
+from app.models.acp_open_request import AcpOpenRequest
 from app.models.audit_event import AuditEvent
 from app.models.base import Base, new_id
 from app.models.configuration_revision import ConfigurationRevision
@@ -31,6 +32,7 @@ __all__ = [
     "AcpConnectionSequence",
     "AcpConnectionTransition",
     "AcpMessage",
+    "AcpOpenRequest",
     "AuditEvent",
     "Base",
     "CallerToken",

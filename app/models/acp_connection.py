@@ -33,6 +33,7 @@ class AcpConnection(Base):
         UniqueConstraint("id", "container_id", name="uq_acp_connection_id_container_id"),
         Index("ix_acp_connection_container_id", "container_id"),
         Index("ix_acp_connection_status", "status"),
+        Index("ix_acp_connection_status_id", "status", "id"),
         # Data model, Relationships 1: only one connection of a container can be active at a time.
         Index(
             "uq_acp_connection_one_active",

@@ -33,6 +33,7 @@ class ConfigurationRevision(Base):
             "id",
             postgresql_where=text("bulk_id IS NOT NULL"),
         ),
+        Index("ix_acp_connection_configuration_revision_changed", "changed", postgresql_using="gin"),
     )
 
     id: Mapped[Id]

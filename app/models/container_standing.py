@@ -20,9 +20,9 @@ _URGENCY: Final = (
 class ContainerStanding(Base):
     """A container's active connection, or else its latest one, as triggers on `acp_connection` keep it.
 
-    Nobody else writes here. `status` is the connection's, or `never`; `error_count` is exact as well.
-    `active_at` is behind `last_active` by half a minute at the most, and `latency_step` is a fifth of the
-    logarithm of the latency: an index entry does not move with every record and every ping.
+    Nobody else writes here. `status` is the connection's, or `never`; it, `error_count` and the container's
+    `name` are exact. `active_at` is behind `last_active` by half a minute at the most, `latency_step` is a
+    fifth of the logarithm of the latency: an index entry does not move with every record and every ping.
     """
 
     __tablename__ = "container_standing"
@@ -31,6 +31,7 @@ class ContainerStanding(Base):
         Index("ix_container_standing_active_at", "active_at", "container_id"),
         Index("ix_container_standing_latency_step", "latency_step", "container_id"),
         Index("ix_container_standing_urgency", "urgency", "container_id"),
+        Index("ix_container_standing_status_name", "status", "name"),
         HOT_ROWS,
     )
 
@@ -38,6 +39,7 @@ class ContainerStanding(Base):
         ForeignKey("container.id", ondelete="CASCADE"), primary_key=True
     )
     connection_id: Mapped[uuid.UUID | None]
+    name: Mapped[str] = mapped_column(server_default="")
     status: Mapped[str] = mapped_column(server_default="never")
     error_count: Mapped[int] = mapped_column(server_default=text("0"))
     active_at: Mapped[dt.datetime] = mapped_column(server_default=text("to_timestamp(0)"))

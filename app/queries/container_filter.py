@@ -19,6 +19,7 @@ from app.models import (
 )
 from app.protocol.states import ConnectionStatus, ContainerStatus
 from app.queries import connection_actions, waiting
+from app.queries.fixed import fixed
 from app.queries.paging import Order
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ ORDERS: Final[Mapping[str, Order]] = {
     ),
 }
 """By what the list is sorted: errors first where it is by state."""
+_IN_STATE: Final = {**ORDERS, "name": Order(column=ContainerStanding.name, kind=str)}
+
+
+def orders(narrowed: ContainerFilter) -> Mapping[str, Order]:
+    """Return the same orders by the columns whose index serves under a filter."""
+    return _IN_STATE if narrowed.status else ORDERS
 
 
 def narrow(statement: Select[Any], narrowed: ContainerFilter) -> Select[Any]:
@@ -100,7 +107,7 @@ def _conditions(narrowed: ContainerFilter) -> Iterator[ColumnElement[bool]]:
     if narrowed.protocol:
         yield ContainerSession.protocol_type == narrowed.protocol
     if narrowed.status:
-        yield ContainerStanding.status == narrowed.status
+        yield ContainerStanding.status == fixed(narrowed.status)
     if narrowed.owner:
         yield Container.owner == narrowed.owner
     if narrowed.label:

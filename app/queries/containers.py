@@ -14,7 +14,7 @@ from app.errors import NotFound
 from app.models import AcpConnection, ConnectionAction, Container, ContainerSession, ContainerStanding
 from app.protocol.states import ConnectionStatus
 from app.queries import connection_actions, paging, waiting
-from app.queries.container_filter import ORDERS, found, narrow
+from app.queries.container_filter import found, narrow, orders
 from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def page(
     Raises:
         Invalid: the cursor is none of this list.
     """
-    return paging.read(session, rows_of(narrowed), ORDERS, where, make=ContainerRow._make, limit=limit)
+    statement, by = rows_of(narrowed), orders(narrowed)
+    return paging.read(session, statement, by, where, make=ContainerRow._make, limit=limit)
 
 
 def ids(session: Session, narrowed: ContainerFilter) -> Sequence[uuid.UUID]:

@@ -1,19 +1,21 @@
 """The fleet's ACP sessions, each by its latest prompt: what was asked, when, and whether it still waits.
 
 Read by the indexes of prompts, so that its time does not grow with the table. A rare match is looked for
-among `WINDOW` prompts; the page then says how far it has looked, and goes on from there.
+among `WINDOW` prompts; the page then says how far it has looked, and goes on from there. Open prompts are
+looked for among what waits for an answer, which is never much.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Text, Uuid, bindparam, cast, literal_column, select, true
+from sqlalchemy import Text, Uuid, bindparam, cast, func, literal_column, select, true
 from sqlalchemy.orm import aliased
 
-from app.models import AcpConnection, AcpMessage, Container
+from app.models import AcpConnection, AcpMessage, AcpOpenRequest, Container
 from app.protocol.conversation import PROMPT
 from app.protocol.rpc import RpcKind
 from app.queries.fixed import fixed
@@ -22,7 +24,6 @@ from app.queries.paging import KEPT
 
 if TYPE_CHECKING:
     import datetime as dt
-    import uuid
     from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement, Select
@@ -35,6 +36,7 @@ NEAR: Final = 200
 LONGEST_NAME: Final = 200
 
 _BEFORE: Final = bindparam("before", type_=Uuid)
+_LEAST: Final[ColumnElement[uuid.UUID]] = literal_column(f"'{uuid.UUID(int=0)}'::uuid")
 
 
 class SessionFilter(NamedTuple):
@@ -82,37 +84,44 @@ def page(
     session: Session, narrowed: SessionFilter, *, before: uuid.UUID | None = None, limit: int = 50
 ) -> Page:
     """Return the sessions that were prompted last, or before a cursor."""
-    floor: Any = None
-    found: Sequence[FleetSession] = []
-    for window in sorted({min(NEAR, WINDOW), WINDOW}):
-        bounds = {} if before is None else {"before": before}
-        floor = session.execute(_floor(window, before is not None), bounds).one_or_none()
-        if floor is not None:
-            bounds["floor"] = floor.id
-        statement = _latest_prompts(narrowed, frozenset(bounds), limit + 1)
+    bounds = {} if before is None else {"before": before}
+
+    def read(window: int | None) -> Page:
+        statement = _latest_prompts(narrowed, window, before is not None, limit + 1)
         found = [FleetSession(*row) for row in session.execute(statement, bounds)]
-        if len(found) > limit:
-            return Page(found[:limit], found[limit - 1].prompt_id, None)
-        if floor is None:
-            break
-    return Page(found, floor.id if floor else None, floor.timestamp if floor else None)
+        return Page(found[:limit], found[limit - 1].prompt_id if len(found) > limit else None, None)
+
+    if narrowed.open_only:
+        return read(None)
+    near = read(min(NEAR, WINDOW))
+    found = near if near.older is not None else read(WINDOW)
+    if found.older is not None:
+        return found
+    floor = session.execute(_floor(WINDOW, before is not None), bounds).one_or_none()
+    return found if floor is None else Page(found.sessions, floor.id, floor.timestamp)
 
 
 @lru_cache(KEPT)
 def _floor(window: int, is_before: bool) -> Any:  # noqa: FBT001 - a part of the key
     """Select the prompt at which a page stops looking, down from a cursor `before` if there is one."""
+    prompt = aliased(AcpMessage)
     statement: Any = (
-        select(AcpMessage.id, AcpMessage.timestamp)
-        .where(*_is_prompt(AcpMessage), AcpMessage.acp_session_id.is_not(None))
-        .order_by(AcpMessage.id.desc())
+        select(prompt.id, prompt.timestamp)
+        .where(*_is_prompt(prompt), prompt.acp_session_id.is_not(None))
+        .order_by(prompt.id.desc())
         .limit(fixed(1))
         .offset(fixed(window))
     )
-    return statement.where(AcpMessage.id < _BEFORE) if is_before else statement
+    return statement.where(prompt.id < _BEFORE) if is_before else statement
 
 
 @lru_cache(KEPT)
-def _latest_prompts(narrowed: SessionFilter, bounds: frozenset[str], limit: int) -> Select[Any]:
+def _latest_prompts(
+    narrowed: SessionFilter,
+    window: int | None,
+    is_before: bool,  # noqa: FBT001 - a part of the key
+    limit: int,
+) -> Select[Any]:
     """Select one prompt after the other, the newest first, until there are enough.
 
     By lateral joins: an EXISTS may be planned as a hash of all prompts, of which a page needs a few.
@@ -139,13 +148,17 @@ def _latest_prompts(narrowed: SessionFilter, bounds: frozenset[str], limit: int)
         .order_by(prompt.id.desc())
         .limit(fixed(limit))
     )
-    if "before" in bounds:
+    if is_before:
         statement = statement.where(prompt.id < _BEFORE)
-    if "floor" in bounds:
-        statement = statement.where(prompt.id >= bindparam("floor", type_=Uuid))
+    if window is not None:
+        floor = select(_floor(window, is_before).subquery().c.id).scalar_subquery()
+        statement = statement.where(prompt.id >= func.coalesce(floor, _LEAST))
     if narrowed.container:
         statement = statement.where(named(Container.name, narrowed.container))
-    return statement.where(answer.c.timestamp.is_(None)) if narrowed.open_only else statement
+    if narrowed.open_only:
+        waiting = select(AcpOpenRequest.id).where(AcpOpenRequest.method == literal_column(f"'{PROMPT}'"))
+        statement = statement.where(prompt.id.in_(waiting), answer.c.timestamp.is_(None))
+    return statement
 
 
 def _answer() -> Any:

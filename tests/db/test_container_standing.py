@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     import psycopg
 
 EXPECTED = """
-SELECT c.id AS container_id, k.id AS connection_id, coalesce(k.status, 'never') AS status,
+SELECT c.id AS container_id, c.name, k.id AS connection_id, coalesce(k.status, 'never') AS status,
        coalesce(k.error_count, 0) AS error_count, latency_step(k.metadata) AS latency_step
 FROM container c LEFT JOIN LATERAL (
     SELECT * FROM acp_connection WHERE container_id = c.id
     ORDER BY (status <> 'disconnected') DESC, id DESC LIMIT 1) k ON true ORDER BY c.id
 """
 KEPT = """
-SELECT container_id, connection_id, status, error_count, latency_step FROM container_standing
+SELECT container_id, name, connection_id, status, error_count, latency_step FROM container_standing
 ORDER BY container_id
 """
 STEPS = [
@@ -27,6 +27,7 @@ STEPS = [
     "UPDATE acp_connection SET status = 'connected', error_count = 4 WHERE connection_id = 'k1'",
     "UPDATE acp_connection SET metadata = '{{\"latency_ms\": 12.5}}' WHERE connection_id = 'k1'",
     "{connect} 'k2', id, 'disconnected', '1.0.0' FROM container WHERE name = 'a'",
+    "UPDATE container SET name = 'c' WHERE name = 'b'",
     "UPDATE acp_connection SET error_count = 9 WHERE connection_id = 'k2'",
     "UPDATE acp_connection SET status = 'error' WHERE connection_id = 'k1'",
     "UPDATE acp_connection SET status = 'disconnected' WHERE connection_id = 'k1'",

@@ -111,11 +111,11 @@ def test_a_rare_match_is_looked_for_within_a_window(
     session: Session, talk: Callable[[str], Talk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fleet_sessions, "WINDOW", 4)
-    one = talk("web-1")
-    one.ask("waits")
+    one, other = talk("web-1"), talk("web-2")
+    one.ask("rare")
     for number in range(10):
-        one.answer(one.ask(f"s{number}"))
-    narrowed, before, pages = SessionFilter(open_only=True), None, 0
+        other.ask(f"s{number}")
+    narrowed, before, pages = SessionFilter("web-1"), None, 0
     while True:
         page, pages = fleet_sessions.page(session, narrowed, before=before), pages + 1
         if page.older is None:
@@ -123,8 +123,22 @@ def test_a_rare_match_is_looked_for_within_a_window(
         assert page.sessions == []
         assert page.looked_to is not None
         before = page.older
-    assert [each.session_id for each in page.sessions] == ["waits"]
+    assert [each.session_id for each in page.sessions] == ["rare"]
     assert 2 <= pages <= 4
+
+
+def test_open_prompts_are_found_however_old_they_are(
+    session: Session, talk: Callable[[str], Talk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_sessions, "WINDOW", 2)
+    one = talk("web-1")
+    one.ask("waits")
+    one.ask("answered later")
+    for number in range(5):
+        one.answer(one.ask(f"s{number}"))
+    one.answer(one.ask("answered later"))
+    page = fleet_sessions.page(session, SessionFilter(open_only=True))
+    assert ([each.session_id for each in page.sessions], page.older) == (["waits"], None)
 
 
 @pytest.mark.parametrize(

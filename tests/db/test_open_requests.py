@@ -1,0 +1,63 @@
+"""What waits for an answer: what triggers keep of it is what the records say."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.models import new_id
+
+if TYPE_CHECKING:
+    import uuid
+
+    import psycopg
+
+EXPECTED = """
+SELECT id, connection_id, direction, method FROM acp_message asked
+WHERE rpc_kind = 'request' AND method <> '_console/ping'
+    AND NOT EXISTS (SELECT FROM acp_message answer WHERE answer.reply_to = asked.id) ORDER BY id
+"""
+KEPT = "SELECT id, connection_id, direction, method FROM acp_open_request ORDER BY id"
+COLUMNS = "id, connection_id, direction, message_type, size, method, rpc_kind, reply_to"
+
+
+@pytest.fixture
+def connection(raw: psycopg.Connection[Any]) -> uuid.UUID:
+    raw.execute("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h')")
+    row = raw.execute(
+        "INSERT INTO acp_connection (connection_id, container_id, status, version)"
+        " SELECT 'k', id, 'connected', '1.0.0' FROM container RETURNING id"
+    ).fetchone()
+    assert row is not None
+    found: uuid.UUID = row["id"]
+    return found
+
+
+def test_it_follows_what_is_copied(raw: psycopg.Connection[Any], connection: uuid.UUID) -> None:
+    chance, waiting = random.Random(6), []  # noqa: S311 - the same records at every run
+    for _ in range(20):
+        with raw.cursor().copy(f"COPY acp_message ({COLUMNS}) FROM STDIN") as into:
+            for _ in range(chance.randrange(1, 12)):
+                method = chance.choice(["session/prompt", "session/request_permission", "_console/ping"])
+                way = chance.choice(["inbound", "outbound"])
+                row = [new_id(), connection, way, "message", 1, method]
+                if waiting and chance.random() < 0.3:
+                    into.write_row([*row, "unanswered", waiting.pop(chance.randrange(len(waiting)))])
+                elif chance.random() < 0.2:
+                    into.write_row([*row, "notification", None])
+                else:
+                    into.write_row([*row, "request", None])
+                    waiting.append(row[0])
+        kept = raw.execute(KEPT).fetchall()
+        assert kept == raw.execute(EXPECTED).fetchall()
+    assert len(kept) > 5
+
+
+def test_it_goes_with_the_connection(raw: psycopg.Connection[Any], connection: uuid.UUID) -> None:
+    values = "VALUES (%s, %s, 'inbound', 'message', 1, 'm', 'request', NULL)"
+    raw.execute(f"INSERT INTO acp_message ({COLUMNS}) {values}".encode(), [new_id(), connection])
+    assert len(raw.execute(KEPT).fetchall()) == 1
+    raw.execute("DELETE FROM container")
+    assert raw.execute(KEPT).fetchall() == []
