@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import DateTime, case, func, select, true
+from sqlalchemy import DateTime, Uuid, bindparam, case, func, select, true
 
 from app.models import AcpConnection, AcpConnectionTransition, Container
 from app.protocol.end_kinds import SIDES, of_reason, of_word
 from app.protocol.states import ENDS, ConnectionStatus, Protocol
 from app.queries.ends import ended_as
+from app.queries.fixed import fixed
 from app.queries.moments import read
+from app.queries.paging import KEPT
 from app.queries.past import TRANSPORT
 
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from app.protocol.end_kinds import EndKind
@@ -106,13 +109,11 @@ def page(
     limit: int = 50,
 ) -> ConnectionPage:
     """Return one page in the order of opening, found by key, so that the last is as fast as the first."""
-    statement = _rows(narrowed)
     rising = (order == OLDEST) == (before is None)
     cursor = before or after
-    if cursor is not None:
-        statement = statement.where(AcpConnection.id > cursor if rising else AcpConnection.id < cursor)
-    statement = statement.order_by(AcpConnection.id.asc() if rising else AcpConnection.id.desc())
-    found = [ConnectionRow(*row) for row in session.execute(statement.limit(limit + 1))]
+    statement = _ordered(narrowed, rising, cursor is not None, limit + 1)
+    bound = {} if cursor is None else {"cursor": cursor}
+    found = [ConnectionRow(*row) for row in session.execute(statement, bound)]
     more, rows = len(found) > limit, found[:limit]
     if before is not None:
         rows.reverse()
@@ -129,31 +130,57 @@ def counts(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(counted)}
 
 
-def _rows(narrowed: ConnectionFilter) -> Select[Any]:
+@lru_cache(KEPT)
+def _ordered(
+    narrowed: ConnectionFilter,
+    rising: bool,  # noqa: FBT001 - a part of the key, as the next
+    from_cursor: bool,  # noqa: FBT001
+    limit: int,
+) -> Select[Any]:
+    """Select the lines that a filter finds from the begin or a cursor on, the same object for the same."""
+    statement = _LINES.where(*_conditions(narrowed)).limit(fixed(limit))
+    if from_cursor:
+        cursor = bindparam("cursor", type_=Uuid)
+        statement = statement.where(AcpConnection.id > cursor if rising else AcpConnection.id < cursor)
+    return statement.order_by(AcpConnection.id.asc() if rising else AcpConnection.id.desc())
+
+
+def _conditions(narrowed: ConnectionFilter) -> Iterator[ColumnElement[bool]]:
+    for word in narrowed.text.split():
+        yield Container.name.icontains(word, autoescape=True)
+    if narrowed.status:
+        yield AcpConnection.status == fixed(narrowed.status)
+    if narrowed.protocol:
+        yield narrowed.protocol == TRANSPORT
+    yield from ended_as(narrowed.kind, narrowed.by, narrowed.since, narrowed.until)
+
+
+def _lines() -> Select[Any]:
+    """Select the lines of all connections, in no order."""
     changed = (
         select(AcpConnectionTransition.at)
         .where(AcpConnectionTransition.connection_id == AcpConnection.id)
         .order_by(AcpConnectionTransition.id.desc())
-        .limit(1)
+        .limit(fixed(1))
         .scalar_subquery()
     )
     end = (
         select(AcpConnectionTransition)
         .where(AcpConnectionTransition.connection_id == AcpConnection.id)
-        .where(AcpConnectionTransition.to_status.in_(ENDS))
+        .where(AcpConnectionTransition.to_status.in_(list(map(fixed, ENDS))))
         .order_by(AcpConnectionTransition.id.desc())
-        .limit(1)
+        .limit(fixed(1))
         .correlate(AcpConnection)
         .lateral("ended")
     )
     facts = AcpConnection.metadata_
     silent = case(
         (
-            AcpConnection.status == ConnectionStatus.CONNECTED,
+            AcpConnection.status == fixed(ConnectionStatus.CONNECTED),
             facts["silent_since"].astext.cast(DateTime(timezone=True)),
         )
     )
-    statement = (
+    return (
         select(
             AcpConnection.id,
             AcpConnection.container_id,
@@ -176,10 +203,6 @@ def _rows(narrowed: ConnectionFilter) -> Select[Any]:
         .join(Container, Container.id == AcpConnection.container_id)
         .outerjoin(end, true())
     )
-    for word in narrowed.text.split():
-        statement = statement.where(Container.name.icontains(word, autoescape=True))
-    if narrowed.status:
-        statement = statement.where(AcpConnection.status == narrowed.status)
-    if narrowed.protocol:
-        statement = statement.where(narrowed.protocol == TRANSPORT)
-    return statement.where(*ended_as(narrowed.kind, narrowed.by, narrowed.since, narrowed.until))
+
+
+_LINES: Final = _lines()

@@ -7,10 +7,12 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, abort, render_template, request
+from markupsafe import Markup
 
 from app.access import permission
 from app.extensions import db
 from app.live import recent
+from app.live.lines import looked_up
 from app.protocol.states import Direction
 from app.queries import connection_list, ends, messages
 from app.queries import connections as queries
@@ -27,7 +29,7 @@ bp = Blueprint("connections", __name__, url_prefix="/connections")
 USUAL_RANGE: Final = dt.timedelta(days=1)
 """Ends are counted over this while unless the URL says another."""
 ENDS_KEPT_FOR: Final = 5.0
-"""Seconds for which these counts are kept, for all who ask for the same range."""
+"""Seconds for which these counts are kept, as they are shown, for all who ask for the same range."""
 
 
 @bp.get("")
@@ -40,7 +42,7 @@ def index() -> ResponseReturnValue:
     narrowed = ConnectionForm(request.args)
     narrowed.offer()
     after, before = _cursor("after"), _cursor("before")
-    session, first = db.session(), since or now - USUAL_RANGE
+    session = db.session()
     begun = after is None and before is None
     found = None
     if not begun:
@@ -48,17 +50,27 @@ def index() -> ResponseReturnValue:
             session, narrowed.values(), order=narrowed.sorted_by, after=after, before=before
         )
     asked = (narrowed.since.data, narrowed.until.data)
+
+    def cards() -> str:
+        first = since or now - USUAL_RANGE
+        return render_template(
+            "connections/_cards.html",
+            narrowed=narrowed,
+            first=first,
+            ends=ends.by_kind(session, first, until),
+            together=ends.together(session, first, until or now),
+        )
+
     return render_template(
         "connections/index.html",
         narrowed=narrowed,
         page=found,
         begun=begun,
         query=narrowed.in_url(),
-        ends=recent.figures(("ends", *asked), lambda: ends.by_kind(session, first, until), ENDS_KEPT_FOR),
-        together=recent.figures(
-            ("together", *asked), lambda: ends.together(session, first, until or now), ENDS_KEPT_FOR
+        filters=looked_up(
+            "connections/_filters.html", [narrowed.said], lambda _: {narrowed.said: {"narrowed": narrowed}}
         ),
-        first=first,
+        cards=Markup(recent.figures(("ends", *asked), cards, ENDS_KEPT_FOR)),  # noqa: S704 - a template's output
         now=now,
     )
 

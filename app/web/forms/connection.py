@@ -43,6 +43,11 @@ class ConnectionForm(Form):  # type: ignore[misc]  # WTForms ships no types
         if kind is not None and kind.word not in {each.value for each in ENDS}:
             self.kind.choices = [*self.kind.choices, SelectChoice(kind.word, kind.title)]
 
+    @property
+    def said(self) -> tuple[str | None, ...]:
+        """All that decides how its fields look."""
+        return tuple(field.data for field in self if field is not self.after and field is not self.before)
+
     def values(self) -> ConnectionFilter:
         return ConnectionFilter.of(self.data)
 
