@@ -115,7 +115,7 @@ def radius(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
 
 
 def listed(session: Session, narrowed: MigrationFilter, where: Where) -> Mapping[str, Any]:
-    page = protocol_migrations.page(session, narrowed, where)
+    page = protocol_migrations.lines(session, narrowed, where)
     sort = where.word(protocol_migrations.ORDERS)
     query = urlencode([*narrowed.in_url(), *([("sort", sort)] if sort.startswith("-") else [])])
     return {"page": page, "query": query, "narrowed": narrowed, "begun": not (where.after or where.before)}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import func, select, text, true
+from sqlalchemy import func, literal_column, select, text, true
+from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage
 from app.protocol.conversation import PROMPT
 from app.protocol.rpc import RpcKind
 from app.protocol.sessions import RecordedSession
 from app.queries import message_search
+from app.queries.fixed import fixed
 from app.queries.message_filter import Term
 from app.queries.stuck import CALLERS
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
 
+    from sqlalchemy import FromClause
     from sqlalchemy.orm import Session
 
     from app.models import Container
@@ -49,17 +52,17 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> 
         select(AcpConnection.id)
         .where(AcpConnection.container_id == container_id)
         .order_by(AcpConnection.id.desc())
-        .limit(CONNECTIONS)
+        .limit(fixed(CONNECTIONS))
         .subquery()
     )
     recent = (
         select(AcpMessage.acp_session_id, AcpMessage.timestamp, AcpMessage.method, AcpMessage.rpc_kind)
-        .where(AcpMessage.connection_id == connections.c.id)
+        .where(AcpMessage.connection_id == connections.c.id, AcpMessage.id >= _floor(connections))
         .order_by(AcpMessage.id.desc())
-        .limit(RECENT)
+        .limit(fixed(RECENT))
         .lateral()
     )
-    is_prompt = (recent.c.method == PROMPT) & (recent.c.rpc_kind == RpcKind.REQUEST)
+    is_prompt = (recent.c.method == PROMPT) & (recent.c.rpc_kind == fixed(RpcKind.REQUEST))
     last = func.max(recent.c.timestamp)
     entries = (
         select(
@@ -74,9 +77,27 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> 
         .where(recent.c.acp_session_id.is_not(None))
         .group_by(recent.c.acp_session_id)
         .order_by(last.desc())
-        .limit(limit)
+        .limit(fixed(limit))
     )
     return [Entry(*row) for row in session.execute(entries)]
+
+
+def _floor(connection: FromClause) -> Any:
+    """Return the first of each connection's latest records, found in the index alone.
+
+    The planner takes each connection for one of average length: without this bound it would read a long one
+    whole, to sort it.
+    """
+    record = aliased(AcpMessage)
+    first = (
+        select(record.id)
+        .where(record.connection_id == connection.c.id)
+        .order_by(record.id.desc())
+        .limit(fixed(1))
+        .offset(fixed(RECENT - 1))
+        .correlate(connection)
+    )
+    return func.coalesce(first.scalar_subquery(), literal_column(f"'{message_search.BEGINNING}'::uuid"))
 
 
 def records(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
@@ -18,6 +18,7 @@ from app.queries.narrowing import Narrowing, within
 from app.queries.paging import Order
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
@@ -137,6 +138,52 @@ _OUTCOMES: Final = {
     Outcome.ROLLED_BACK: ProtocolMigration.completed_at.is_not(None) & ProtocolMigration.rollback,
     Outcome.FAILED: ProtocolMigration.success.is_(False) & ~ProtocolMigration.rollback,
 }
+
+
+class MigrationRow(NamedTuple):
+    """A line of the list; `container` is its name, and `open` says that it is under way."""
+
+    id: uuid.UUID
+    container_id: uuid.UUID
+    container: str
+    from_protocol: str
+    to_protocol: str
+    started_at: dt.datetime
+    open: bool
+    phase: str
+    success: bool | None
+    rollback: bool
+    reason: str
+    error_message: str | None
+    requested_by: str
+
+
+_LINES: Final[Any] = select(
+    ProtocolMigration.id,
+    ProtocolMigration.container_id,
+    Container.name,
+    ProtocolMigration.from_protocol,
+    ProtocolMigration.to_protocol,
+    ProtocolMigration.started_at,
+    ProtocolMigration.completed_at.is_(None),
+    ProtocolMigration.phase,
+    ProtocolMigration.success,
+    ProtocolMigration.rollback,
+    ProtocolMigration.reason,
+    ProtocolMigration.error_message,
+    ProtocolMigration.requested_by,
+).join(ProtocolMigration.container)
+
+
+def lines(session: Session, narrowed: MigrationFilter, where: Where) -> Page[MigrationRow]:
+    """Return one page of the list.
+
+    Raises:
+        Invalid: the cursor is none of this list.
+    """
+    conditions = tuple(_conditions(narrowed))
+    statement = _LINES.where(*conditions) if conditions else _LINES
+    return paging.read(session, statement, ORDERS, where, make=MigrationRow._make)
 
 
 def page(
