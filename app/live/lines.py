@@ -60,11 +60,11 @@ def keep(
     `of` names what is kept, `size` measures one in characters.
     """
     kept: dict[Key, Kept] = current_app.extensions.setdefault("lines", {}).setdefault(of, {})
-    found = {key: value for key in keys if (value := kept.get(key)) is not None}
-    if missing := [key for key in dict.fromkeys(keys) if key not in found]:
-        made = make(missing)
+    found = [kept.get(key) for key in keys]  # each key once: it takes longer to hash a row than to find it
+    if None in found:
+        made = make([key for key, value in zip(keys, found, strict=True) if value is None])
         if len(kept) + len(made) > MOST:
             kept.clear()
         kept.update({key: value for key, value in made.items() if size(value) <= LONGEST})
-        found |= made
-    return [found[key] for key in keys if key in found]
+        found = [made.get(key) if value is None else value for key, value in zip(keys, found, strict=True)]
+    return [value for value in found if value is not None]

@@ -9,6 +9,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db, htmx
+from app.live.lines import looked_up
 from app.queries import containers as queries
 from app.queries.container_filter import ORDERS
 from app.queries.way_home import wish_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import uuid
 
     from flask.typing import ResponseReturnValue
+    from markupsafe import Markup
 
     from app.protocol.policy import EndpointPolicy
 
@@ -42,16 +44,23 @@ def index() -> ResponseReturnValue:
     narrowed = ContainerConditions(request.args)
     listing = Listing("containers", narrowed, ORDERS)
     page = queries.page(db.session(), narrowed.values(), listing.where)
-    partial = htmx.target == "container-list" and not htmx.history_restore_request
-    template = "containers/_list.html" if partial else "containers/index.html"
-    return render_template(
-        template,
-        page=page,
-        narrowed=narrowed,
-        listing=listing,
-        cli=command_line.containers(listing),
-        choices={"status": STATUSES, "protocol": PROTOCOLS, "only": ONLY},
-    )
+    about = {
+        "page": page,
+        "narrowed": narrowed,
+        "listing": listing,
+        "cli": command_line.containers(listing),
+    }
+    if htmx.target == "container-list" and not htmx.history_restore_request:
+        return render_template("containers/_list.html", **about)
+    return render_template("containers/index.html", **about, filters=_filters(narrowed, listing.sort))
+
+
+def _filters(narrowed: ContainerConditions, sort: str) -> Markup:
+    """Render the fields of the filter, which depend on what they say only."""
+    said = (narrowed.values(), sort)
+    choices = {"status": STATUSES, "protocol": PROTOCOLS, "only": ONLY}
+    about = {"narrowed": narrowed, "sort": sort, "choices": choices}
+    return looked_up("containers/_filters.html", [said], lambda _: {said: about})
 
 
 @bp.route("/containers/new", methods=["GET", "POST"])
