@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from app.live import message_rows
+from app.live.lines import looked_up
 from app.live.runs import runs
 from app.queries import acp_sessions, connections, containers, fleet_sessions, messages
 from app.queries.messages import Key
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from app.live.message_rows import Row
     from app.models import AcpMessage
-    from app.queries.fleet_sessions import SessionFilter
+    from app.queries.fleet_sessions import SessionFilter, SessionKey
 
 NEIGHBOURS: Final = 3
 MOST_AROUND: Final = 50
@@ -31,8 +32,15 @@ def told(session: Session, container_id: uuid.UUID, session_id: str, view: str =
     return {"container": container, "session_id": session_id, "found": found, "view": view}
 
 
-def sessions(session: Session, narrowed: SessionFilter) -> Mapping[str, Any]:
-    return {"page": fleet_sessions.page(session, narrowed), "narrowed": narrowed}
+def sessions(session: Session, narrowed: SessionFilter, before: uuid.UUID | None = None) -> Mapping[str, Any]:
+    page = fleet_sessions.page(session, narrowed, before=before)
+
+    def load(missing: Sequence[SessionKey]) -> Mapping[SessionKey, Mapping[str, Any]]:
+        found = fleet_sessions.of_keys(session, missing)
+        return {key: {"key": key, "row": row} for key, row in found.items()}
+
+    rows = looked_up("sessions/_fleet_row.html", page.sessions, load)
+    return {"page": page, "narrowed": narrowed, "rows": rows}
 
 
 def rows(session: Session, records: Sequence[AcpMessage | Key]) -> Mapping[str, Any]:

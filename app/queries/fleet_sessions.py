@@ -7,12 +7,11 @@ looked for among what waits for an answer, which is never much.
 
 from __future__ import annotations
 
-import json
 import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Text, Uuid, bindparam, cast, func, literal_column, select, true
+from sqlalchemy import Uuid, bindparam, func, literal_column, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage, AcpOpenRequest, Container
@@ -24,7 +23,7 @@ from app.queries.paging import KEPT
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
@@ -51,31 +50,35 @@ class SessionFilter(NamedTuple):
         return cls((container or "").replace("\0", "").strip()[:LONGEST_NAME], only_open == "1")
 
 
-class FleetSession(NamedTuple):
-    """A session and its latest prompt; `answered` is None while that waits, `stop` its stop reason."""
+class SessionKey(NamedTuple):
+    """Which session it is, its latest prompt, and what answered that: None while it waits.
+
+    It stands for all that a list shows of it, for records never change.
+    """
 
     container_id: uuid.UUID
     container: str
     session_id: str
     prompt_id: uuid.UUID
+    answer_id: uuid.UUID | None
+
+
+class FleetSession(NamedTuple):
+    """What a list shows of a session beside its key; `answered` is None while its latest prompt waits."""
+
     prompted: dt.datetime
-    payload_json: str | None
+    payload: Any
     caller: str | None
     answered: dt.datetime | None
     failed: bool | None
     error: str | None
     stop: str | None
 
-    @property
-    def payload(self) -> Any:
-        """The prompt as it was recorded; the row has it as text, so that it can be looked up."""
-        return None if self.payload_json is None else json.loads(self.payload_json)
-
 
 class Page(NamedTuple):
     """Some sessions, and the cursor of the page before them; `looked_to` as message_search.Found has it."""
 
-    sessions: Sequence[FleetSession]
+    sessions: Sequence[SessionKey]
     older: uuid.UUID | None
     looked_to: dt.datetime | None
 
@@ -88,7 +91,7 @@ def page(
 
     def read(window: int | None) -> Page:
         statement = _latest_prompts(narrowed, window, before is not None, limit + 1)
-        found = [FleetSession(*row) for row in session.execute(statement, bounds)]
+        found = [SessionKey(*row) for row in session.execute(statement, bounds)]
         return Page(found[:limit], found[limit - 1].prompt_id if len(found) > limit else None, None)
 
     if narrowed.open_only:
@@ -99,6 +102,21 @@ def page(
         return found
     floor = session.execute(_floor(WINDOW, before is not None), bounds).one_or_none()
     return found if floor is None else Page(found.sessions, floor.id, floor.timestamp)
+
+
+def of_keys(session: Session, keys: Sequence[SessionKey]) -> Mapping[SessionKey, FleetSession]:
+    """Return what a list shows of some sessions; one that has been removed meanwhile is left out."""
+    prompt, answer = AcpMessage, aliased(AcpMessage)
+    answers = [each.answer_id for each in keys if each.answer_id is not None]
+    statement = (
+        select(prompt.id, prompt.timestamp, prompt.payload, prompt.caller)
+        .add_columns(answer.timestamp, answer.error, answer.error_message)
+        .add_columns(answer.payload["result"]["stopReason"].astext)
+        .outerjoin(answer, (answer.reply_to == prompt.id) & (answer.id == func.any(answers)))
+        .where(prompt.id == func.any([each.prompt_id for each in keys]))
+    )
+    found = {row[0]: FleetSession(*row[1:]) for row in session.execute(statement)}
+    return {key: found[key.prompt_id] for key in keys if key.prompt_id in found}
 
 
 @lru_cache(KEPT)
@@ -130,15 +148,7 @@ def _latest_prompts(
     over = _over()
     answer, later = _answer(), _later(over)
     statement = (
-        select(Container.id, Container.name, prompt.acp_session_id, prompt.id, prompt.timestamp)
-        .add_columns(
-            cast(prompt.payload, Text),
-            prompt.caller,
-            answer.c.timestamp,
-            answer.c.error,
-            answer.c.error_message,
-        )
-        .add_columns(answer.c.payload["result"]["stopReason"].astext)
+        select(Container.id, Container.name, prompt.acp_session_id, prompt.id, answer.c.id)
         .select_from(prompt)
         .join(over, true())
         .join(Container, Container.id == over.c.container_id)
@@ -157,7 +167,7 @@ def _latest_prompts(
         statement = statement.where(named(Container.name, narrowed.container))
     if narrowed.open_only:
         waiting = select(AcpOpenRequest.id).where(AcpOpenRequest.method == literal_column(f"'{PROMPT}'"))
-        statement = statement.where(prompt.id.in_(waiting), answer.c.timestamp.is_(None))
+        statement = statement.where(prompt.id.in_(waiting), answer.c.id.is_(None))
     return statement
 
 
@@ -165,7 +175,7 @@ def _answer() -> Any:
     """Return the record that answers a prompt, be it to say that no answer will come; at most one."""
     answer = aliased(AcpMessage)
     return (
-        select(answer.timestamp, answer.error, answer.error_message, answer.payload)
+        select(answer.id)
         .where(answer.reply_to == AcpMessage.id)
         .order_by(answer.id)
         .limit(fixed(1))

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template, request
 
 from app.access import permission
-from app.extensions import db
-from app.queries import fleet_sessions as queries
 from app.queries.fleet_sessions import SessionFilter
 from app.web.timeline import cursor
 
@@ -22,5 +20,4 @@ bp = Blueprint("fleet_sessions", __name__, url_prefix="/sessions")
 @permission("read")
 def index() -> ResponseReturnValue:
     narrowed, before = SessionFilter.read(request.args.get("container"), request.args.get("open")), cursor()
-    page = queries.page(db.session(), narrowed, before=before) if before else None
-    return render_template("sessions/fleet.html", page=page, before=before, narrowed=narrowed)
+    return render_template("sessions/fleet.html", before=before, narrowed=narrowed)

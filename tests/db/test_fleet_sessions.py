@@ -73,7 +73,10 @@ def test_each_session_stands_once_by_its_latest_prompt(session: Session, talk: C
     one.answer(one.ask("a", "again"))
     one.ask(None)
     assert ids(session) == ["web-1/a", "web-2/a", "web-1/b"]
-    first = fleet_sessions.page(session, SessionFilter()).sessions[0]
+    page = fleet_sessions.page(session, SessionFilter()).sessions
+    shown = fleet_sessions.of_keys(session, page)
+    assert [key.session_id for key, each in shown.items() if each.answered is None] == ["a", "b"]
+    first = shown[page[0]]
     assert first.payload["params"]["prompt"][0]["text"] == "again"
     assert (first.stop, first.failed) == ("end_turn", False)
 

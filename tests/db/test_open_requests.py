@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from tests.db.conftest import Migrations
+
 EXPECTED = """
 SELECT id, connection_id, direction, method FROM acp_message asked
 WHERE rpc_kind = 'request' AND method <> '_console/ping'
@@ -61,3 +63,28 @@ def test_it_goes_with_the_connection(raw: psycopg.Connection[Any], connection: u
     assert len(raw.execute(KEPT).fetchall()) == 1
     raw.execute("DELETE FROM container")
     assert raw.execute(KEPT).fetchall() == []
+
+
+def test_an_upgrade_finds_what_waits_already(migrations: Migrations) -> None:
+    migrations.up("0017")
+    migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h')")
+    migrations.rows(
+        "INSERT INTO acp_connection (connection_id, container_id, status, version)"
+        " SELECT 'k', id, 'connected', '1.0.0' FROM container"
+    )
+    migrations.rows(
+        "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method)"
+        " SELECT id, 'inbound', 'message', 1, 'request', unnest(ARRAY['a', 'b', '_console/ping'])"
+        " FROM acp_connection"
+    )
+    migrations.rows(
+        "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method, reply_to)"
+        " SELECT connection_id, 'outbound', 'message', 1, 'response', 'a', id"
+        " FROM acp_message WHERE method = 'a'"
+    )
+    migrations.up("0018")
+    assert migrations.rows("SELECT method FROM acp_open_request") == [("b",)]
+    assert migrations.rows("SELECT name FROM container_standing") == [("a",)]
+    migrations.down()
+    migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('b', 'http://h')")
+    assert migrations.rows("SELECT count(*) FROM container_standing") == [(2,)]
