@@ -1,4 +1,4 @@
-"""AcpOpenRequest: a request that no record answers yet, kept narrow so that what waits is found at once."""
+"""AcpOpenRequest: a prompt or an agent's request that no record answers yet, narrow, to be found at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.models.base import Base
 class AcpOpenRequest(Base):
     """Begun by a request's record and ended by the one that answers it, by triggers on `acp_message`.
 
-    Nobody else writes here. `id` is the record's. Health requests are left out.
+    Nobody else writes here. `id` is the record's. What callers ask but prompts is left out.
     """
 
     __tablename__ = "acp_open_request"

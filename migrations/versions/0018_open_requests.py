@@ -1,9 +1,9 @@
-"""What waits for an answer, a narrow row for each; indexes with what a list is narrowed to and its order.
+"""What people wait for, a narrow row for each; indexes with what a list is narrowed to and its order.
 
 `acp_open_request` follows `acp_message` by triggers, so that it holds whoever writes, be it an older version
-of this program. They act on requests and answers only, and after the whole of a COPY: what it answers itself
-is never written here. Health requests are left out. `container_standing` has the container's name, for no
-index spans two tables.
+of this program. They act on prompts, on what agents ask, and on the answers only, and after the whole of a
+COPY: what it answers itself is never written here. An answer's record has its request's method and goes the
+other way. `container_standing` has the container's name, for no index spans two tables.
 """
 
 from __future__ import annotations
@@ -43,15 +43,17 @@ BEGIN
 END $$;
 
 CREATE TRIGGER acp_open_request_begin AFTER INSERT ON acp_message
-    FOR EACH ROW WHEN (NEW.rpc_kind = 'request' AND NEW.method <> '_console/ping')
+    FOR EACH ROW WHEN (
+        NEW.rpc_kind = 'request' AND (NEW.method = 'session/prompt' OR NEW.direction = 'inbound'))
     EXECUTE FUNCTION acp_open_request_begin();
 CREATE TRIGGER acp_open_request_end AFTER INSERT ON acp_message
-    FOR EACH ROW WHEN (NEW.reply_to IS NOT NULL)
+    FOR EACH ROW WHEN (
+        NEW.reply_to IS NOT NULL AND (NEW.method = 'session/prompt' OR NEW.direction = 'outbound'))
     EXECUTE FUNCTION acp_open_request_end();
 
 INSERT INTO acp_open_request (id, connection_id, direction, method)
 SELECT id, connection_id, direction, method FROM acp_message asked
-WHERE rpc_kind = 'request' AND method <> '_console/ping'
+WHERE rpc_kind = 'request' AND (method = 'session/prompt' OR direction = 'inbound')
     AND NOT EXISTS (SELECT FROM acp_message answer WHERE answer.reply_to = asked.id);
 """
 

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 EXPECTED = """
 SELECT id, connection_id, direction, method FROM acp_message asked
-WHERE rpc_kind = 'request' AND method <> '_console/ping'
+WHERE rpc_kind = 'request' AND (method = 'session/prompt' OR direction = 'inbound')
     AND NOT EXISTS (SELECT FROM acp_message answer WHERE answer.reply_to = asked.id) ORDER BY id
 """
 KEPT = "SELECT id, connection_id, direction, method FROM acp_open_request ORDER BY id"
+ASKED = [
+    ("outbound", "session/prompt"),
+    ("inbound", "session/request_permission"),
+    ("outbound", "session/set_mode"),
+    ("outbound", "_console/ping"),
+]
 COLUMNS = "id, connection_id, direction, message_type, size, method, rpc_kind, reply_to"
 
 
@@ -42,16 +48,15 @@ def test_it_follows_what_is_copied(raw: psycopg.Connection[Any], connection: uui
     for _ in range(20):
         with raw.cursor().copy(f"COPY acp_message ({COLUMNS}) FROM STDIN") as into:
             for _ in range(chance.randrange(1, 12)):
-                method = chance.choice(["session/prompt", "session/request_permission", "_console/ping"])
-                way = chance.choice(["inbound", "outbound"])
-                row = [new_id(), connection, way, "message", 1, method]
+                id_, kind, reply = new_id(), "notification", None
+                way, method = chance.choice(ASKED)
                 if waiting and chance.random() < 0.3:
-                    into.write_row([*row, "unanswered", waiting.pop(chance.randrange(len(waiting)))])
-                elif chance.random() < 0.2:
-                    into.write_row([*row, "notification", None])
-                else:
-                    into.write_row([*row, "request", None])
-                    waiting.append(row[0])
+                    reply, way, method = waiting.pop(chance.randrange(len(waiting)))
+                    kind = "unanswered"
+                elif chance.random() < 0.8:
+                    kind = "request"
+                    waiting.append((id_, "outbound" if way == "inbound" else "inbound", method))
+                into.write_row([id_, connection, way, "message", 1, method, kind, reply])
         kept = raw.execute(KEPT).fetchall()
         assert kept == raw.execute(EXPECTED).fetchall()
     assert len(kept) > 5
@@ -74,7 +79,7 @@ def test_an_upgrade_finds_what_waits_already(migrations: Migrations) -> None:
     )
     migrations.rows(
         "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method)"
-        " SELECT id, 'inbound', 'message', 1, 'request', unnest(ARRAY['a', 'b', '_console/ping'])"
+        " SELECT id, 'inbound', 'message', 1, 'request', unnest(ARRAY['a', 'b'])"
         " FROM acp_connection"
     )
     migrations.rows(
