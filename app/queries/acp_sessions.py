@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import func, literal_column, select, text, true
+from sqlalchemy import Uuid, bindparam, func, literal_column, select, text, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage
@@ -14,6 +15,7 @@ from app.protocol.sessions import RecordedSession
 from app.queries import message_search
 from app.queries.fixed import fixed
 from app.queries.message_filter import Term
+from app.queries.paging import KEPT
 from app.queries.stuck import CALLERS
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
 
-    from sqlalchemy import FromClause
+    from sqlalchemy import FromClause, Select
     from sqlalchemy.orm import Session
 
     from app.models import Container
@@ -48,9 +50,14 @@ class Entry(NamedTuple):
 
 def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> Sequence[Entry]:
     """Return the sessions that a container's latest records belong to, the last active first."""
+    return [Entry(*row) for row in session.execute(_entries(limit), {"of": container_id})]
+
+
+@lru_cache(KEPT)
+def _entries(limit: int) -> Select[Any]:
     connections = (
         select(AcpConnection.id)
-        .where(AcpConnection.container_id == container_id)
+        .where(AcpConnection.container_id == bindparam("of", type_=Uuid))
         .order_by(AcpConnection.id.desc())
         .limit(fixed(CONNECTIONS))
         .subquery()
@@ -64,7 +71,7 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> 
     )
     is_prompt = (recent.c.method == PROMPT) & (recent.c.rpc_kind == fixed(RpcKind.REQUEST))
     last = func.max(recent.c.timestamp)
-    entries = (
+    return (
         select(
             recent.c.acp_session_id,
             func.min(recent.c.timestamp),
@@ -79,7 +86,6 @@ def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> 
         .order_by(last.desc())
         .limit(fixed(limit))
     )
-    return [Entry(*row) for row in session.execute(entries)]
 
 
 def _floor(connection: FromClause) -> Any:

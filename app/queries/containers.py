@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import DateTime, Text, and_, case, cast, func, literal, select, true
 from sqlalchemy.orm import joinedload
@@ -72,17 +72,16 @@ class ContainerRow(NamedTuple):
         return {**shown, "labels": self.labels, "supported_protocols": self.protocols.strip("{}").split(",")}
 
 
+_WHOLE: Final = select(Container).options(joinedload(Container.session), joinedload(Container.configuration))
+
+
 def get(session: Session, reference: str | uuid.UUID) -> Container:
     """Return a container by its id or name, with its session and configuration.
 
     Raises:
         NotFound: there is none.
     """
-    named = (
-        select(Container)
-        .where(_named(reference))
-        .options(joinedload(Container.session), joinedload(Container.configuration))
-    )
+    named = _WHOLE.where(_named(reference))
     container = session.scalar(named) if "\0" not in str(reference) else None  # PostgreSQL would refuse it
     if container is None:
         raise NotFound(f"there is no container {str(reference)!r}")
@@ -91,11 +90,7 @@ def get(session: Session, reference: str | uuid.UUID) -> Container:
 
 def of_ids(session: Session, container_ids: Sequence[uuid.UUID]) -> Sequence[Container]:
     """Return those of some containers that exist, in no order, with their sessions and configurations."""
-    return session.scalars(
-        select(Container)
-        .where(Container.id.in_(container_ids))
-        .options(joinedload(Container.session), joinedload(Container.configuration))
-    ).all()
+    return session.scalars(_WHOLE.where(Container.id.in_(container_ids))).all()
 
 
 def _named(reference: str | uuid.UUID) -> Any:

@@ -8,9 +8,10 @@ What has been removed since took its transitions with it, and cannot be known.
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import func, literal, or_, select, true
+from sqlalchemy import DateTime, Text, bindparam, func, literal, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpConnectionTransition, Container
@@ -18,6 +19,8 @@ from app.protocol.end_kinds import of_reason
 from app.protocol.states import ENDS, ConnectionStatus
 from app.queries.container_filter import NEVER, ContainerFilter
 from app.queries.containers import Counts
+from app.queries.fixed import fixed
+from app.queries.paging import KEPT
 
 if TYPE_CHECKING:
     import uuid
@@ -90,17 +93,16 @@ def page(
     session: Session, moment: dt.datetime, narrowed: ContainerFilter, *, after: str = "", limit: int = 50
 ) -> PastPage:
     """Return containers as they were at a moment, narrowed by their names and by what they were then."""
-    statement = _states(moment, narrowed).where(Container.name > after).order_by(Container.name)
-    found = [PastRow(*row) for row in session.execute(statement.limit(limit + 1))]
+    bound = {"moment": moment, "after": after}
+    found = [PastRow(*row) for row in session.execute(_in_order(narrowed, limit + 1), bound)]
     return PastPage(found[:limit], found[limit - 1].name if len(found) > limit else None)
 
 
 def counts(session: Session, moment: dt.datetime) -> Counts:
     """Count the containers that there were (and still are) by their states and protocols at a moment."""
-    states = _states(moment, ContainerFilter()).subquery()
-    counted = session.execute(
-        select(states.c.status, states.c.protocol, func.count()).group_by(states.c.status, states.c.protocol)
-    ).all()
+    states = _states(ContainerFilter()).subquery()
+    grouped = select(states.c.status, states.c.protocol, func.count())
+    counted = session.execute(grouped.group_by(states.c.status, states.c.protocol), {"moment": moment}).all()
     statuses: dict[str, int] = {}
     protocols: dict[str, int] = {}
     for status, protocol, count in counted:
@@ -110,12 +112,21 @@ def counts(session: Session, moment: dt.datetime) -> Counts:
     return Counts(sum(statuses.values()), statuses, protocols)
 
 
-def _states(moment: dt.datetime, narrowed: ContainerFilter) -> Select[Any]:
+@lru_cache(KEPT)
+def _in_order(narrowed: ContainerFilter, limit: int) -> Select[Any]:
+    """Select a page from the name `after` on, the same object for the same."""
+    after = Container.name > bindparam("after", type_=Text)
+    return _states(narrowed).where(after).order_by(Container.name).limit(fixed(limit))
+
+
+def _states(narrowed: ContainerFilter) -> Select[Any]:
+    """Select all containers as they were at `moment`, a parameter, in no order."""
+    moment = bindparam("moment", type_=DateTime(timezone=True))
     last = (
         select(AcpConnectionTransition)
         .where(AcpConnectionTransition.container_id == Container.id, AcpConnectionTransition.at <= moment)
         .order_by(AcpConnectionTransition.at.desc(), AcpConnectionTransition.id.desc())
-        .limit(1)
+        .limit(fixed(1))
         .correlate(Container)
         .lateral("last")
     )
@@ -123,7 +134,7 @@ def _states(moment: dt.datetime, narrowed: ContainerFilter) -> Select[Any]:
     dialled = (
         select(literal(ConnectionStatus.DISCONNECTED.value))
         .where(AcpConnection.container_id == Container.id, AcpConnection.created_at <= moment)
-        .limit(1)
+        .limit(fixed(1))
         .scalar_subquery()
     )
     active = aliased(AcpConnection)

@@ -12,12 +12,12 @@ from markupsafe import Markup
 from app.access import permission
 from app.extensions import db
 from app.live import recent
-from app.live.lines import looked_up
 from app.protocol.states import Direction
 from app.queries import connection_list, ends, messages
 from app.queries import connections as queries
 from app.web import moments, past
 from app.web.forms.connection import ConnectionForm
+from app.web.listing import filters
 from app.web.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def index() -> ResponseReturnValue:
         page=found,
         begun=begun,
         query=narrowed.in_url(),
-        filters=looked_up(
-            "connections/_filters.html", [narrowed.said], lambda _: {narrowed.said: {"narrowed": narrowed}}
-        ),
+        filters=filters("connections/_filters.html", narrowed.said, narrowed=narrowed),
         cards=Markup(recent.figures(("ends", *asked), cards, ENDS_KEPT_FOR)),  # noqa: S704 - a template's output
         now=now,
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 
 from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db, htmx
-from app.live.lines import looked_up
 from app.queries import containers as queries
 from app.queries.container_filter import ORDERS
 from app.queries.way_home import wish_of
@@ -21,16 +20,17 @@ from app.web.forms.errors import report
 from app.web.forms.prompt import PromptForm
 from app.web.forms.protocol_migration import MigrationForm
 from app.web.forms.way_home import WayHomeForm
-from app.web.listing import Listing
+from app.web.listing import Listing, filters
 from app.web.timeline import Timeline
 
 if TYPE_CHECKING:
     import uuid
 
     from flask.typing import ResponseReturnValue
-    from markupsafe import Markup
 
     from app.protocol.policy import EndpointPolicy
+
+CHOICES: Final = {"status": STATUSES, "protocol": PROTOCOLS, "only": ONLY}
 
 bp = Blueprint("containers", __name__)
 
@@ -52,15 +52,9 @@ def index() -> ResponseReturnValue:
     }
     if htmx.target == "container-list" and not htmx.history_restore_request:
         return render_template("containers/_list.html", **about)
-    return render_template("containers/index.html", **about, filters=_filters(narrowed, listing.sort))
-
-
-def _filters(narrowed: ContainerConditions, sort: str) -> Markup:
-    """Render the fields of the filter, which depend on what they say only."""
-    said = (narrowed.values(), sort)
-    choices = {"status": STATUSES, "protocol": PROTOCOLS, "only": ONLY}
-    about = {"narrowed": narrowed, "sort": sort, "choices": choices}
-    return looked_up("containers/_filters.html", [said], lambda _: {said: about})
+    said = (narrowed.values(), listing.sort)
+    fields = filters("containers/_filters.html", said, narrowed=narrowed, sort=listing.sort, choices=CHOICES)
+    return render_template("containers/index.html", **about, filters=fields)
 
 
 @bp.route("/containers/new", methods=["GET", "POST"])

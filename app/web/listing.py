@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from flask import request, url_for
 
+from app.live.lines import looked_up
 from app.queries.paging import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from markupsafe import Markup
 
     from app.queries.paging import Order
 
@@ -20,6 +23,11 @@ class Filters(Protocol):
 
     def in_url(self) -> Sequence[tuple[str, str]]:
         """Return what narrows the list as parameters of a URL."""
+
+
+def filters(template: str, said: Hashable, **about: Any) -> Markup:
+    """Render the fields of a filter: they are kept by what they say, on which alone they depend."""
+    return looked_up(template, [said], lambda _: {said: about})
 
 
 class Listing:

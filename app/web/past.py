@@ -12,6 +12,7 @@ from app.queries import past as queries
 from app.queries.past import RANGES, USUAL
 from app.web import moments
 from app.web.forms.past import PastForm
+from app.web.listing import filters
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -32,6 +33,13 @@ def show(noun: str) -> ResponseReturnValue:
         narrowed=narrowed,
         after=after,
         page=queries.page(session, at, narrowed.values(), after=after),
+        filters=filters(
+            "past/_form.html",
+            (noun, at, narrowed.said),
+            endpoint=f"{noun}.index",
+            at=at,
+            narrowed=narrowed,
+        ),
         counts=recent.figures(("states at", at), lambda: queries.counts(session, at), COUNTED_FOR),
     )
 

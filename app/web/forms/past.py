@@ -24,6 +24,11 @@ class PastForm(Form):  # type: ignore[misc]  # WTForms ships no types
     status = SelectField("State", choices=[SelectChoice("", "Any state"), *STATUSES])
     after = StringField()
 
+    @property
+    def said(self) -> tuple[str | None, ...]:
+        """All that decides how its fields look."""
+        return (self.q.data, self.protocol.data, self.status.data)
+
     def values(self) -> ContainerFilter:
         """Return the filter that the query takes; words it does not know narrow nothing."""
         return ContainerFilter(
