@@ -25,4 +25,4 @@ class AcpOpenRequest(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     connection_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("acp_connection.id", ondelete="CASCADE"))
     direction: Mapped[str]
-    method: Mapped[str]
+    method: Mapped[str | None]

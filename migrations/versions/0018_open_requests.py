@@ -20,7 +20,7 @@ CREATE TABLE acp_open_request (
     id            uuid NOT NULL,
     connection_id uuid NOT NULL,
     direction     text NOT NULL,
-    method        text NOT NULL,
+    method        text,
     CONSTRAINT pk_acp_open_request PRIMARY KEY (id),
     CONSTRAINT fk_acp_open_request_connection_id FOREIGN KEY (connection_id)
         REFERENCES acp_connection (id) ON DELETE CASCADE

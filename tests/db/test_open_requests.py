@@ -27,6 +27,7 @@ ASKED = [
     ("inbound", "session/request_permission"),
     ("outbound", "session/set_mode"),
     ("outbound", "_console/ping"),
+    ("inbound", None),
 ]
 COLUMNS = "id, connection_id, direction, message_type, size, method, rpc_kind, reply_to"
 
