@@ -1,0 +1,50 @@
+"""Lines of lists that are kept: nobody is shown what is not so any more, and no stranger fills the memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.live import lines
+
+if TYPE_CHECKING:
+    import pytest
+    from flask import Flask
+
+    from tests.web.conftest import SignIn, World
+
+
+def test_a_kept_row_of_a_message_goes_with_its_record_and_has_todays_name(
+    sign_in: SignIn, world: World, app: Flask
+) -> None:
+    container = world.container("old-name")
+    connection = world.connected(container)
+    record = world.record(connection, {"said": "once"})
+    viewer = sign_in("viewer")
+    assert ">old-name</a>" in viewer.get("/messages/").text
+    assert record.id in {key.id for key in app.extensions["lines"]["messages"]}
+    container.name = "new-name"
+    world.session.commit()
+    page = viewer.get("/messages/").text
+    assert (">old-name</a>" in page, ">new-name</a>" in page) == (False, True)
+    assert "new-name" not in viewer.get(f"/connections/{connection.id}/messages").text
+    world.session.delete(record)
+    world.session.commit()
+    assert f"message-{record.id}" not in viewer.get("/messages/").text
+
+
+def test_a_row_of_any_length_is_shown_but_not_kept(sign_in: SignIn, world: World, app: Flask) -> None:
+    connection = world.connected(world.container())
+    record = world.record(connection, method="m" * lines.LONGEST)
+    assert "m" * lines.LONGEST in sign_in("viewer").get("/messages/").text
+    assert record.id not in {key.id for key in app.extensions["lines"]["messages"]}
+
+
+def test_no_more_are_kept_than_may_be(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MOST", 5)
+    with app.app_context():
+        for number in range(30):
+            keys = [str(number), str(number + 1), str(number)]
+            made = lines.keep("these", keys, lambda missing: {key: f"<{key}>" for key in missing})
+            assert made == [f"<{key}>" for key in keys]
+            assert len(app.extensions["lines"]["these"]) <= 5
+        assert lines.keep("these", ["gone"], lambda _: {}) == []
