@@ -72,7 +72,7 @@ def test_it_goes_with_the_connection(raw: psycopg.Connection[Any], connection: u
 
 
 def test_an_upgrade_finds_what_waits_already(migrations: Migrations) -> None:
-    migrations.up("0017")
+    migrations.up("0018")
     migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h')")
     migrations.rows(
         "INSERT INTO acp_connection (connection_id, container_id, status, version)"
@@ -88,7 +88,7 @@ def test_an_upgrade_finds_what_waits_already(migrations: Migrations) -> None:
         " SELECT connection_id, 'outbound', 'message', 1, 'response', 'a', id"
         " FROM acp_message WHERE method = 'a'"
     )
-    migrations.up("0018")
+    migrations.up("0019")
     assert migrations.rows("SELECT method FROM acp_open_request") == [("b",)]
     assert migrations.rows("SELECT name FROM container_standing") == [("a",)]
     migrations.down()
