@@ -161,6 +161,13 @@ HANDSHAKE: Final = (
         "follow the reason behind the colon; whether the agent has acted is not known",
     ),
     Explanation(
+        "http-closed",
+        Family.HANDSHAKE,
+        "the connection has been closed",
+        "the connection over HTTP ended, or was switched, while this was asked of it or just before",
+        "see why it ended: the last transition of its connection says it; ask again over the one in use now",
+    ),
+    Explanation(
         "http-answer",
         Family.HANDSHAKE,
         "the container answered with HTTP {status}",
