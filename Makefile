@@ -29,7 +29,7 @@ serve: setup ## Run the product without the demo fleet
 setup: $(READY) $(ASSETS) ## Make .venv and install what is needed
 
 test: setup ## Run all tests, PostgreSQL and browser included
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## Check style and format
 	$(BIN)/ruff check .
