@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from app.queries import configuration_revisions
 from app.services import configuration_trials
 from app.services.configurations import ConfigurationValues
-from tests.support.agents import INITIALIZED, agent, result
+from tests.support.agents import INITIALIZED, agent, reply, result
 from tests.support.gateways import GatewayProcess, running_gateway
 from tests.support.store import TESTER
 from tests.support.tls import Authority
@@ -19,6 +20,8 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     import uuid
     from pathlib import Path
+
+    from websockets.sync.server import ServerConnection
 
     from app.config import Settings
     from tests.support.callers import Call
@@ -125,13 +128,18 @@ class TestEncrypted:
 
 @pytest.mark.usefixtures("gateway")
 def test_it_warns_of_what_the_handshake_does_not_refuse(store: Store) -> None:
-    with agent({"initialize": result(INITIALIZED)}, compression=None) as url:
+    def slowly(socket: ServerConnection, frame: dict[str, Any]) -> None:
+        time.sleep(0.01)  # so long it takes at least
+        reply(socket, frame, result={})
+
+    answers = {"initialize": result(INITIALIZED), "_console/ping": slowly}
+    with agent(answers, compression=None) as url:
         store.register("plain", url)
         store.connected("plain")
         uncompressed = tried(store, attempt(store, "plain", compression_enabled=True))
         assert uncompressed["success"]
         assert "does not take up compression" in uncompressed["advice"]
-        impatient = tried(store, attempt(store, "plain", compression_enabled=False, idle_timeout=1))
+        impatient = tried(store, attempt(store, "plain", compression_enabled=False, idle_timeout=5))
         assert "would be taken for lost" in impatient["advice"]
 
 
