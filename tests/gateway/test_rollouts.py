@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.gateway import acp_transport, link
 from app.protocol import webhook
 from app.protocol.strategies import PINGS_ONLY, Plan
 from app.queries import rollouts as stored
@@ -130,6 +131,31 @@ def test_a_canary_fails_goes_back_by_itself_and_is_retried(
     paused = json.loads(bodies[0])
     assert paused["rollout"]["state"] == "paused"
     assert paused["containers"] == {"failed": 1, "waiting": 2}
+
+
+def test_all_goes_back_what_has_moved_and_what_hangs(
+    fleet: DemoFleet, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dial that hangs would give up by itself after an hour: the roll back does not wait for it."""
+    monkeypatch.setattr(link, "HANDSHAKE_SECONDS", 3600.0)
+    monkeypatch.setattr(acp_transport, "OPEN_SECONDS", 3600.0)
+    for name in ("plain", "streamer"):
+        store.register(name, fleet.endpoint(name), prefer="http")
+    with running_gateway(settings):
+        for name in ("plain", "streamer"):
+            store.connected(name, over="http")
+        fleet.order("streamer", freeze=True)
+        with store.session() as session:
+            rollout_id = begin(session, waves="100 %", migration=Plan(verification=PINGS_ONLY)).id
+        eventually(lambda: parts(store), {"plain": "completed", "streamer": "running"}.__eq__)
+        with rollout(store, rollout_id) as (session, found):
+            rollouts.roll_back(session, found, count=2, reason="wrong image", actor=TESTER)
+        eventually(lambda: row(store, rollout_id)["state"], "rolled_back".__eq__)
+        fleet.order("streamer", freeze=False)
+        assert parts(store) == {"plain": "rolled_back", "streamer": "rolled_back"}
+        assert store.migrated("streamer")["error_message"] == "cancelled by tester: wrong image"
+        for name in ("plain", "streamer"):
+            assert store.connected(name)["metadata"]["transport"] == "http"
 
 
 def test_a_webhook_is_under_the_endpoint_policy_and_says_why_it_was_not_told(
