@@ -7,12 +7,19 @@
   const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
   const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 
+  // Columns of times are as wide as the longest in the page (tokens.css).
+  const widen = (shown) => {
+    const { dataset } = document.documentElement;
+    if (dataset.times !== "year") dataset.times = shown;
+  };
   const inZone = (element) => {
     const at = new Date(element.dateTime), now = new Date();
     if (Number.isNaN(at.getTime())) return;
     const time = (element.dataset.how === "clock" ? clock : short).format(at);
-    const date = at.getFullYear() === now.getFullYear() ? day : dayAndYear;
-    element.textContent = at.toDateString() === now.toDateString() ? time : `${date.format(at)} ${time}`;
+    if (at.toDateString() === now.toDateString()) return (element.textContent = time);
+    const isThisYear = at.getFullYear() === now.getFullYear();
+    element.textContent = `${(isThisYear ? day : dayAndYear).format(at)} ${time}`;
+    if (element.dataset.how === "clock") widen(isThisYear ? "day" : "year");
   };
   const localise = (root) => {
     if (root.matches?.("time")) inZone(root);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import threading
 import time
@@ -36,6 +37,13 @@ WATCH = """
         .observe(document.getElementById("timeline-rows"), { childList: true, subtree: true });
 """
 PLACE = "document.getElementById('timeline-log').scrollTop"
+EDGES = """row => {
+    const text = document.createRange();
+    text.selectNodeContents(row.querySelector("time"));
+    const way = row.querySelector(".direction");
+    return [text.getBoundingClientRect().right, way.getBoundingClientRect().left];
+}"""
+"""Where a row's time ends, and what stands beside it begins."""
 NOTE_SCROLLED = """
     const log = document.getElementById("timeline-log");
     window.scrolled = new Promise((end) => log.addEventListener("scrollend", () => end(), { once: true }));
@@ -168,6 +176,21 @@ def test_a_time_that_is_jumped_to_is_in_sight_between_earlier_and_later_ones(
     expect(page.locator(".at-mark")).to_be_in_viewport(ratio=1)
     for number in (29, 30):
         expect(page.locator(f"#message-{writer.written[number]}")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("days", [0, 2, 400])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_time_of_any_day_has_its_room(page: Page, writer: Writer, days: int, width: int) -> None:
+    writer.write(1, "test/days")
+    page.clock.set_fixed_time(dt.datetime.now(dt.UTC) + dt.timedelta(days=days))
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/messages/?filter=method:test/days")
+    row = page.locator("#timeline-rows li.message").last
+    expect(row.locator("time")).to_have_text(
+        re.compile(r"^\d\d:" if days == 0 else r"^\w+ \d+(, \d+)? \d\d:")
+    )
+    ends, begins = row.evaluate(EDGES)
+    assert ends < begins
 
 
 def test_a_lost_socket_is_caught_up(page: Page, writer: Writer) -> None:

@@ -136,6 +136,9 @@ def test_it_has_pages(app: Flask, anyones: Shared) -> None:
     client = app.test_client()
     first = client.get(anyones.link).text
     assert f'id="message-{anyones.message.id}"' not in first
+    shown = re.findall(r'id="message-([^"]+)"', first)
+    assert len(shown) > 1
+    assert shown == sorted(shown), "the newest stands below"
     older = first.partition('rel="next" href="')[2].partition('"')[0]
     assert older.startswith(anyones.link)
     assert f'id="message-{anyones.message.id}"' in client.get(older).text
