@@ -55,6 +55,7 @@ def test_a_link_opens_without_signing_in_and_leads_nowhere_else(
     assert "owned" not in shared.title()
     stranger.close()
 
+    page.get_by_text("Prolong or revoke it").click()
     page.get_by_label("Reason to revoke it").fill("solved")
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("The link is revoked")).to_be_visible()
