@@ -20,7 +20,7 @@ from app.protocol.rollout_states import ENDED, Control
 from app.queries import rollout_checks
 from app.queries import rollouts as queries
 from app.queries.paging import Where
-from app.services import rollout_plans
+from app.services import rollout_consequences, rollout_plans
 from app.services import rollouts as services
 from app.services.actor import COMMAND_LINE
 
@@ -47,9 +47,8 @@ def preview(*, as_json: bool, **options: Any) -> None:
     """Say whom a plan is for, in which waves, and who is left out; store nothing."""
     session, plan = db.session(), plan_of(options)
     shown = rollout_plans.preview(session, plan)
-    taking = {each.id: each.name for wave in shown.waves for each in wave}
     policy = current_app.extensions["settings"].endpoint_policy()
-    checked = rollout_checks.of(session, taking, plan.to_protocol, policy)
+    checked = rollout_checks.of(session, shown.taking_part, plan.to_protocol, policy)
     say(words.previewed(shown, checked), words.preview_lines(shown, checked), as_json=as_json)
 
 
@@ -196,11 +195,8 @@ def _tell_concerned(rollout: Rollout, control: Control, *, as_json: bool) -> Non
     session = db.session()
     counted = queries.total(queries.counts(session, rollout.id))
     count = services.concerned(counted, control, rollout)
-    told = [
-        f"{each.number} {each.which} {each.what}"
-        for each in services.consequences(session, rollout, control)
-        if control in {Control.ABORT, Control.ROLL_BACK}
-    ]
+    foretold = rollout_consequences.of(session, rollout, control)
+    told = [f"{each.number} {each.which} {each.what}" for each in foretold]
     why = services.obstacles(session, rollout)[control]
     confirm = f"it cannot be done now: {why}" if why else f"confirm with --count {count}"
     data = {"count": count, "consequences": told, "obstacle": why}

@@ -45,7 +45,7 @@ def looked_up(
         contexts = load([key for key, _ in missing])
         return {(key, said): render(context, **shared).strip() for key, context in contexts.items()}
 
-    found = keep(template, [(key, said) for key in keys], make)
+    found = keep(template, [(key, said) for key in keys], make, size=len)
     return Markup("".join(found))  # noqa: S704 - a template's output
 
 
@@ -53,7 +53,7 @@ def keep(
     of: str,
     keys: Sequence[Key],
     make: Callable[[Sequence[Key]], Mapping[Key, Kept]],
-    size: Callable[[Kept], int] = len,  # type: ignore[assignment]
+    size: Callable[[Kept], int],
 ) -> Sequence[Kept]:
     """Return what there is of each key, in their order; `make` makes what is not kept, as far as it can.
 

@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, and_, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, CreatedAt, Id, one_of
@@ -14,6 +14,8 @@ from app.protocol.states import BEFORE_THE_SWITCH, Cause, MigrationPhase, Protoc
 from app.protocol.strategies import Plan, Strategy, Verification
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from app.models.container import Container
 
 
@@ -142,6 +144,16 @@ class ProtocolMigration(Base):
         if self.cause == Cause.FIRST_DIAL:
             return "a first dial is tried again at once; disconnect the container instead"
         return ""
+
+    @classmethod
+    def cancellable(cls) -> ColumnElement[bool]:
+        """Tell in SQL what `can_cancel` tells of one."""
+        return and_(
+            cls.completed_at.is_(None),
+            cls.cancel_asked_at.is_(None),
+            cls.phase.in_(BEFORE_THE_SWITCH),
+            cls.cause != Cause.FIRST_DIAL,
+        )
 
     @property
     def cancel_words(self) -> str:

@@ -19,7 +19,7 @@ from app.models import (
     WebhookDelivery,
 )
 from app.protocol.rollout_states import LIVE, UNSETTLED, PartState, RolloutState, WaveState
-from app.protocol.states import BEFORE_THE_SWITCH, Protocol
+from app.protocol.states import Protocol
 from app.queries import paging
 from app.queries.narrowing import Narrowing
 from app.queries.paging import Order
@@ -86,13 +86,13 @@ def total(counted: Mapping[int | None, Counts]) -> Counts:
 
 def cancellable(session: Session, rollout_id: uuid.UUID) -> int:
     """Count the running containers that have not switched yet, and are not being cancelled."""
-    part, row = RolloutContainer, ProtocolMigration
+    part = RolloutContainer
     statement = (
         select(func.count())
         .select_from(part)
-        .join(row, row.id == part.migration_id)
+        .join(ProtocolMigration, ProtocolMigration.id == part.migration_id)
         .where(part.rollout_id == rollout_id, part.state == PartState.RUNNING)
-        .where(row.completed_at.is_(None), row.cancel_asked_at.is_(None), row.phase.in_(BEFORE_THE_SWITCH))
+        .where(ProtocolMigration.cancellable())
     )
     return session.scalars(statement).one()
 

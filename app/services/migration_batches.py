@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.models import AuditEvent, Container, ProtocolMigration, ProtocolMigrationStep, new_id
-from app.protocol.states import BEFORE_THE_SWITCH, MigrationPhase
+from app.protocol.states import MigrationPhase
 from app.services import doorbell
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def cancel(session: Session, migration_ids: Sequence[uuid.UUID], *, reason: str,
     A gateway that moves one of them on at this moment is waited for, so that each is judged as it is then.
     """
     row = ProtocolMigration
-    early = row.completed_at.is_(None), row.cancel_asked_at.is_(None), row.phase.in_(BEFORE_THE_SWITCH)
-    asked = update(row).where(row.id == func.any(list(migration_ids)), *early)
+    asked = update(row).where(row.id == func.any(list(migration_ids)), row.cancellable())
     now = func.clock_timestamp()
     cancelled = session.execute(
         asked.values(cancel_asked_at=now, cancel_asked_by=actor.name, cancel_reason=reason)

@@ -55,6 +55,11 @@ class Preview(NamedTuple):
     """Of what is represented, the most common first; empty where canaries were chosen by hand."""
 
     @property
+    def taking_part(self) -> Mapping[uuid.UUID, str]:
+        """The names of all that take part, in the order of their turn."""
+        return {each.id: each.name for wave in self.waves for each in wave}
+
+    @property
     def total(self) -> int:
         """How many take part: the number that is typed to confirm."""
         return sum(map(len, self.waves))
@@ -62,7 +67,7 @@ class Preview(NamedTuple):
     @property
     def digest(self) -> str:
         """What the set is known by again: another set has another one."""
-        return digest_of(each.id for wave in self.waves for each in wave)
+        return digest_of(self.taking_part)
 
 
 class Changes(NamedTuple):

@@ -7,14 +7,13 @@ trail with what was before. The controller in the gateway does the work that fol
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, update
 
 from app.errors import Conflict, Outdated
 from app.models import RolloutContainer
 from app.protocol.rollout_states import (
-    MOVING,
     Control,
     PartState,
     RolloutState,
@@ -65,45 +64,6 @@ def _take(session: Session, rollout: Rollout, control: Control) -> RolloutState:
     """
     session.refresh(rollout, with_for_update=True)
     return check_control(control, *_asked_of(rollout_standing.read(session, rollout.id)))
-
-
-class Consequence(NamedTuple):
-    """What a control does to some containers: how many, which, in words."""
-
-    number: int
-    which: str
-    what: str
-
-
-def consequences(session: Session, rollout: Rollout, control: Control) -> Sequence[Consequence]:
-    """Say beforehand what aborting or rolling back does to finished, running and waiting containers."""
-    counted, to = stored.total(stored.counts(session, rollout.id)), rollout.to_protocol
-    done, moving = counted[PartState.COMPLETED], sum(counted[each] for each in MOVING)
-    back = counted[PartState.ROLLING_BACK] + counted[PartState.RETURNING]
-    waiting, failed = counted[PartState.WAITING], counted[PartState.FAILED]
-    left = Consequence(failed, "failed", "stay on the protocol that they went back to")
-    if control is Control.ABORT:
-        told = [
-            Consequence(done, "finished", f"stay on {to}; they can be rolled back afterwards"),
-            Consequence(moving, "running", "end as they would have: nothing is interrupted half-way"),
-            Consequence(waiting, "waiting", "are not begun, and cannot be any more in this rollout"),
-            left,
-        ]
-    else:
-        early = stored.cancellable(session, rollout.id)
-        told = [
-            Consequence(done, "finished", "are taken back, as many at a time as the plan allows"),
-            Consequence(early, "running, not switched yet", f"are cancelled at once, and never get to {to}"),
-            Consequence(
-                max(0, counted[PartState.RUNNING] - early),
-                "running, switched already",
-                f"end first; those that stay on {to} are taken back then",
-            ),
-            Consequence(back, "on their way back", "go on as they do"),
-            Consequence(waiting, "waiting", "are not begun; a retry would begin them"),
-            left,
-        ]
-    return [each for each in told if each.number]
 
 
 def concerned(counted: stored.Counts, control: Control, rollout: Rollout) -> int:

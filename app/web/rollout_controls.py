@@ -13,7 +13,7 @@ from app.protocol.rollout_states import Control
 from app.queries import rollout_pages
 from app.queries import rollouts as queries
 from app.queries.rollouts import PartFilter
-from app.services import rollout_plans, rollouts
+from app.services import rollout_consequences, rollout_plans, rollouts
 from app.web import rollout_commands
 from app.web.forms.errors import report
 from app.web.forms.fields import uuid_of
@@ -75,7 +75,6 @@ WORDS: Final[Mapping[Control, Words]] = {
     ),
 }
 DANGEROUS: Final = frozenset({Control.ABORT, Control.ROLL_BACK, Control.ROLL_BACK_SOME})
-FORETOLD: Final = frozenset({Control.ABORT, Control.ROLL_BACK})
 
 
 class Asked(NamedTuple):
@@ -201,14 +200,13 @@ def _do(rollout: Rollout, asked: Asked, form: ControlForm) -> None:
 
 
 def _page(rollout: Rollout, asked: Asked, form: ControlForm) -> str:
-    foretold = asked.control in FORETOLD
     return render_template(
         "rollouts/control.html",
         rollout=rollout,
         asked=asked,
         words=WORDS[asked.control],
         dangerous=asked.control in DANGEROUS,
-        consequences=rollouts.consequences(db.session(), rollout, asked.control) if foretold else (),
+        consequences=rollout_consequences.of(db.session(), rollout, asked.control),
         form=form,
         cli=rollout_commands.control(rollout.id, asked.control, asked.number, asked.names),
     )

@@ -101,12 +101,9 @@ def _shown(form: PlanForm) -> Shown | None:
     except Invalid as error:
         report(error, form)
         return None
-    return Shown(plan, preview, _checked(preview, plan.to_protocol))
-
-
-def _checked(preview: Preview, to: str) -> Checked:
-    taking = {each.id: each.name for wave in preview.waves for each in wave}
-    return rollout_checks.of(db.session(), taking, to, current_app.extensions["settings"].endpoint_policy())
+    policy = current_app.extensions["settings"].endpoint_policy()
+    checked = rollout_checks.of(db.session(), preview.taking_part, plan.to_protocol, policy)
+    return Shown(plan, preview, checked)
 
 
 def _page(form: PlanForm, shown: Shown | None, confirm: ConfirmForm) -> str:

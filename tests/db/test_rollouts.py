@@ -24,6 +24,7 @@ from app.services import (
     containers,
     migration_phases,
     protocol_migrations,
+    rollout_consequences,
     rollout_parts,
     rollout_plans,
     rollouts,
@@ -208,7 +209,7 @@ def test_nothing_starts_while_paused_and_after_an_abort(session: Session) -> Non
     assert states(session, rollout) == {"a": "completed", "b": "waiting", "c": "waiting", "d": "waiting"}
     rollouts.resume(session, rollout, reason="go on", actor=TESTER)
     settle(session, rollout)
-    told = [(each.number, each.which) for each in rollouts.consequences(session, rollout, Control.ABORT)]
+    told = [(each.number, each.which) for each in rollout_consequences.of(session, rollout, Control.ABORT)]
     assert told == [(1, "finished"), (1, "running"), (2, "waiting")]
     with pytest.raises(Conflict, match="4 containers are concerned, not 2"):
         rollouts.abort(session, rollout, count=2, reason="stop", actor=TESTER)
@@ -258,7 +259,7 @@ def test_what_runs_when_all_goes_back_is_cancelled_or_where_it_has_switched_take
     migration_phases.advance(session, draining, MigrationPhase.DRAINING)
     switch(session, switched)
     assert [
-        (each.number, each.which) for each in rollouts.consequences(session, rollout, Control.ROLL_BACK)
+        (each.number, each.which) for each in rollout_consequences.of(session, rollout, Control.ROLL_BACK)
     ] == [(1, "finished"), (2, "running, not switched yet"), (1, "running, switched already")]
     rollouts.roll_back(session, rollout, count=4, reason="wrong image", actor=TESTER)
     (event,) = session.scalars(select(AuditEvent).where(AuditEvent.action == "rollout rolled back"))

@@ -44,7 +44,7 @@ def test_no_more_are_kept_than_may_be(app: Flask, monkeypatch: pytest.MonkeyPatc
     with app.app_context():
         for number in range(30):
             keys = [str(number), str(number + 1), str(number)]
-            made = lines.keep("these", keys, lambda missing: {key: f"<{key}>" for key in missing})
+            made = lines.keep("these", keys, lambda missing: {key: f"<{key}>" for key in missing}, size=len)
             assert made == [f"<{key}>" for key in keys]
             assert len(app.extensions["lines"]["these"]) <= 5
-        assert lines.keep("these", ["gone"], lambda _: {}) == []
+        assert lines.keep("these", ["gone"], lambda _: {}, size=len) == []
