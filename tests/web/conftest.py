@@ -21,6 +21,7 @@ from app.services import connections, containers, migration_phases, protocol_mig
 from app.services.actor import Actor
 from app.services.containers import ContainerValues
 from app.services.users import RoleName
+from tests.support.live import live_pages
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.models import AcpConnection, Container
+    from tests.support.live import Open
 
     SignIn = Callable[[str], FlaskClient]
 
@@ -64,6 +66,15 @@ def sign_in(app: Flask) -> SignIn:
         return client
 
     return enter
+
+
+@pytest.fixture
+def open_page(app: Flask, sign_in: SignIn) -> Iterator[Open]:
+    """Open a live socket, signed in as a viewer: `open_page("/live/containers", first_word)`."""
+    cookie = sign_in("viewer").get_cookie("session")
+    assert cookie is not None
+    with live_pages(app, cookie.value) as enter:
+        yield enter
 
 
 class World:
