@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from tests.support.folders import database_folder
@@ -47,6 +48,11 @@ class Product:
     email: str
     password: str
     data: Path
+
+    def order(self, name: str, **fault: object) -> None:
+        """Order a fault of a demo container (`app.demo.control.Orders`)."""
+        ordered = httpx.post(f"{self.demo}/{name}/_control", json=fault, trust_env=False)
+        ordered.raise_for_status()
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
     from tests.browser.product import Product
 
 expect.set_options(timeout=60_000)
-
-
-def order(product: Product, name: str, **fault: object) -> None:
-    """Order a fault of a demo container."""
-    httpx.post(f"{product.demo}/{name}/_control", json=fault, trust_env=False).raise_for_status()
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def test_a_canary_fails_goes_back_and_is_retried(page: Page, product: Product) -
 
     canary = page.locator("tr[id^=part-]", has_text="first-mover")
     expect(canary).to_contain_text("verifying")
-    order(product, "http-first", mute=True)  # after the switch: it has something to go back from
+    product.order("http-first", mute=True)  # after the switch: it has something to go back from
     expect(page.locator(".roll-now")).to_contain_text("paused")
     expect(page.locator(".roll-now")).to_contain_text("1 failed (limit: 1)")
     expect(canary).to_contain_text("failed")
@@ -62,7 +56,7 @@ def test_a_canary_fails_goes_back_and_is_retried(page: Page, product: Product) -
     expect(page.locator("main")).to_contain_text("rolled back")
     page.go_back()
 
-    order(product, "http-first", drop=True)
+    product.order("http-first", drop=True)
     page.get_by_role("link", name="Retry…").click()
     page.get_by_label("How many").fill("1")
     page.get_by_label("Reason").fill("mended")
