@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import flask_migrate
@@ -67,6 +68,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(SELDOM)
     gc.enable()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("hypothesis"):
+        import_module("tests.support.drawing").draw_first()  # imported late: half a second
 
 
 @pytest.hookimpl(optionalhook=True)
