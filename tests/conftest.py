@@ -21,7 +21,7 @@ from app.config import Settings
 from app.embedded import embedded_database
 from app.extensions import db
 from tests.support.folders import database_folder
-from tests.support.scheduling import FolderScheduling
+from tests.support.scheduling import WAITING, FolderScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
     from jinja2.bccache import Bucket
+    from xdist.remote import Producer
 
 SECRET_KEY = "only-the-tests-know-this-key-and-no-one-else"
 
@@ -59,6 +60,10 @@ class Compiled(BytecodeCache):
 COMPILED = Compiled()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+
+
 def pytest_collection_finish() -> None:
     """Search for garbage from now on, seldom, and not in what stays until the end.
 
@@ -76,9 +81,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> FolderScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling | None:
     """Take the place of the scheduler that `--dist loadfile` asks for."""
-    return FolderScheduling(config) if config.getoption("dist") == "loadfile" else None
+    return FolderScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -30,14 +30,14 @@ def open_container(page: Page, name: str) -> None:
 
 
 def test_a_state_changes_in_the_list_without_reloading(page: Page, product: Product) -> None:
-    page.goto("/containers?q=dropper")
+    page.goto("/containers?q=acp-only")
     page.evaluate(MARK)
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
-    row = page.locator("tr", has=page.get_by_role("link", name="dropper", exact=True))
+    row = page.locator("tr", has=page.get_by_role("link", name="acp-only", exact=True))
     expect(row.locator(".state")).to_have_text(re.compile("● connected"))
     errors = row.locator("td.num").last
     before = errors.inner_text()
-    product.order("dropper", drop=True)
+    product.order("acp-only", drop=True)
     expect(errors).not_to_have_text(before)
     expect(row.locator("td.num b.bad")).to_be_visible()
     expect(row.locator(".state")).to_have_text(re.compile("● connected"))

@@ -8,6 +8,8 @@ from xdist.scheduler import LoadFileScheduling
 
 SHARING: Final = ("tests/browser/",)
 """Folders whose files share what takes long to start."""
+WAITING: Final = (*SHARING, "tests/gateway/")
+"""Folders whose tests wait more than they compute: run first, side by side, they leave each other room."""
 
 
 class FolderScheduling(LoadFileScheduling):

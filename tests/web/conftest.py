@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,10 @@ TEST = Actor("test")
 
 @pytest.fixture
 def app(app: Flask) -> Iterator[Flask]:
-    """The application, its live threads stopped at the end."""
+    """The application; at the end, the thread that asks the database for its live pages is gone."""
     yield app
     app.extensions["live"].close_all()
+    eventually(lambda: "live-hub" not in {thread.name for thread in threading.enumerate()})
 
 
 @pytest.fixture
