@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import flask_migrate
 import psycopg
 import pytest
-from jinja2 import BytecodeCache
 from psycopg import sql
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
@@ -22,15 +21,14 @@ from app.embedded import embedded_database
 from app.extensions import db
 from tests.support.folders import database_folder
 from tests.support.scheduling import WAITING, FolderScheduling
+from tests.support.templates import COMPILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import CodeType
 
     from flask import Flask
     from flask.testing import FlaskClient
-    from jinja2.bccache import Bucket
     from xdist.remote import Producer
 
 SECRET_KEY = "only-the-tests-know-this-key-and-no-one-else"
@@ -41,23 +39,6 @@ SELDOM = 50_000
 _numbers = itertools.count(1)
 
 gc.disable()  # while thousands of tests are imported and collected, which stay
-
-
-class Compiled(BytecodeCache):
-    """Templates that one app has compiled, for the apps of later tests; a changed template is another one."""
-
-    def __init__(self) -> None:
-        self._code: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._code.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        if bucket.code is not None:
-            self._code[bucket.key, bucket.checksum] = bucket.code
-
-
-COMPILED = Compiled()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
