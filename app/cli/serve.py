@@ -9,11 +9,13 @@ import socket
 import sys
 import threading
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import click
 import flask_migrate
-import httpx
 from flask import current_app
 from sqlalchemy import select
 
@@ -37,6 +39,7 @@ SPARE_THREADS: Final = 16
 """Threads for plain pages, beside one for each browser with a live page."""
 GRACEFUL_SECONDS: Final = 5
 WATCH_SECONDS: Final = 0.5
+ANSWER_SECONDS: Final = 5.0
 
 
 @click.command("serve", cls=ConsoleCommand)
@@ -79,25 +82,31 @@ class Part(NamedTuple):
 
 
 def _start(children: Children, settings: Settings, stopping: threading.Event, *, demo: bool) -> None:
-    """Start the parts and return when they are ready: the demo before the gateway, which dials it at once."""
+    """Start the parts and return when they are ready; the gateway after the demo, which it dials at once."""
     flask = [sys.executable, "-m", "flask", "--app", "wsgi"]
     base, relay, fleet = (
         f"http://{bind.reached_from_here()}"
         for bind in (settings.bind, settings.gateway_bind, settings.demo_bind)
     )
-    product = (
-        Part("gateway", [*flask, "gateway", "run"], f"{relay}/healthz"),
-        Part("web", web_command(settings), f"{base}/healthz"),
-    )
-    demos = (Part("demo", [*flask, "demo", "run"], f"{fleet}/plain/health"),) if demo else ()
-    for parts in (demos, product):
-        for part in parts:
-            if stopping.is_set():
-                return
+    web = Part("web", web_command(settings), f"{base}/healthz")
+    gateway = Part("gateway", [*flask, "gateway", "run"], f"{relay}/healthz")
+    demos = [Part("demo", [*flask, "demo", "run"], f"{fleet}/plain/health")] if demo else []
+
+    def start(part: Part) -> None:
+        if not stopping.is_set():
             click.echo(f"Starting the {part.name} …")
             children.start(part.name, part.command)
-        for part in parts:
-            children.wait_until(part.name, partial(_answers, part.url), stopping)
+
+    def wait_for(part: Part) -> None:
+        children.wait_until(part.name, partial(_answers, part.url), stopping)
+
+    for part in (*demos, web):
+        start(part)
+    for part in demos:
+        wait_for(part)
+    start(gateway)
+    for part in (web, gateway):
+        wait_for(part)
 
 
 def web_command(settings: Settings) -> list[str]:
@@ -111,10 +120,16 @@ def web_command(settings: Settings) -> list[str]:
 
 
 def _answers(url: str) -> bool:
+    """Ask with the standard library: httpx would be imported by every process that has this command."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=ANSWER_SECONDS)
     try:
-        return httpx.get(url, trust_env=False, timeout=5.0).is_success
-    except httpx.HTTPError:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _check_free(settings: Settings, *, demo: bool) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright._impl._api_structures import SetCookieParam
     from werkzeug.routing import MapAdapter
 
-    from tests.browser.conftest import Product
+    from tests.browser.product import Product
 
 ADDRESS: Final = re.compile(r'(?:href|hx-get|action|formaction)="(/[^"#]*)')
 INCIDENT: Final = {
@@ -45,7 +45,10 @@ SEEDS: Final = (
 WARM_SECONDS: Final = 90
 NOT_WALKED: Final = PUBLIC_ENDPOINTS | {"security.static", "health.healthz"}
 
-ROLLOUT: Final = "/rollouts/new?filled=1&name=Slow+ones&q=slow&bake_seconds=3600"
+BAKER: Final = "baker"
+ROLLOUT: Final = f"/rollouts/new?filled=1&name=One+of+them&q={BAKER}&bake_seconds=3600"
+"""Of a container that no test looks at: for an hour, it can be in no other rollout."""
+
 PREVIEW: Final = "/fleet-actions/new?kind=probe&choose=all&q=plain"
 
 RECORDED: Final = "/messages/?filter=container:plain"
@@ -113,6 +116,7 @@ def walk_all(product: Product) -> Found:
 def _furnish(product: Product) -> tuple[str, ...]:
     """Make an incident, a fleet action and a rollout, which the demo has not; return where they are."""
     with signed_in(product) as client:
+        register(client, BAKER, f"{product.demo}/http-first")
         eventually(lambda: client.get(RECORDED).text, lambda page: 'id="message-' in page, WARM_SECONDS)
         shown = _submit(client, "/incidents/new", "/incidents/new", **INCIDENT)
         link = re.search(r'id="link" value="([^"]+)"', shown.text)
@@ -131,7 +135,17 @@ def _roll_out(client: httpx.Client) -> httpx.Response:
     return client.post("/rollouts", data=fields | given).raise_for_status()
 
 
-def _submit(client: httpx.Client, form: str, to: str, **given: str) -> httpx.Response:
+def register(client: httpx.Client, name: str, endpoint: str, **values: str | list[str]) -> None:
+    """Register a container that can be migrated to ACP, and wait until it is connected."""
+    usual = {"supported_protocols": ["http", "acp"], "preferred_protocol": "http", "status": "running"}
+    about = {"name": name, "endpoint_url": endpoint}
+    shown = _submit(client, "/containers/new", "/containers/new", **(usual | about | values))
+    assert shown.history, shown.text  # it leads to the container's page
+    connected = f"/containers?q={name}&status=connected"
+    eventually(lambda: client.get(connected).text, lambda page: f">{name}</a>" in page)
+
+
+def _submit(client: httpx.Client, form: str, to: str, **given: str | list[str]) -> httpx.Response:
     """Fill a page's form in and send it."""
     fields = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', client.get(form).text))
     return client.post(to, data=fields | given).raise_for_status()

@@ -16,13 +16,13 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from tests.browser import pages
-from tests.browser.conftest import chromium, running
+from tests.browser.product import chromium, running
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.conftest import Product
+    from tests.browser.product import Product
 
 COLOURS: Final = 256
 MOST_BYTES: Final = 150_000

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.conftest import Product
     from tests.browser.pages import Found
+    from tests.browser.product import Product
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -32,11 +32,6 @@ LOOKS = [(width, theme) for width in (1280, 390) for theme in ("light", "dark")]
 SHEETS = {"keys": "Shift+?", "palette": "Control+k"}
 
 pytestmark = pytest.mark.timeout(600)  # some thirty pages, each with axe's hundred rules
-
-
-@pytest.fixture(scope="module")
-def found(product: Product) -> Found:
-    return pages.walk_all(product)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.conftest import Notes, Product
+    from tests.browser.conftest import Notes
+    from tests.browser.product import Product
 
 GROW = """async () => {
   const text = await (await fetch(location.href)).text();

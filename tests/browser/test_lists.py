@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+    from tests.browser.product import Product
+
 expect.set_options(timeout=30_000)
 
 
@@ -17,15 +19,17 @@ def box(name: str) -> str:
     return f'input[name="container"][aria-label="Select {name}"]'
 
 
-def test_ticks_outlive_live_lines_and_lead_to_a_probe_of_many(page: Page) -> None:
-    page.goto("/containers?q=dropper")
+def test_ticks_outlive_live_lines_and_lead_to_a_probe_of_many(page: Page, product: Product) -> None:
+    page.goto("/containers?q=acp-only")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
-    page.locator(box("dropper")).check()
+    page.locator(box("acp-only")).check()
     expect(page.locator("#picked")).to_have_text("1 selected")
-    line = page.locator("tr", has=page.get_by_role("link", name="dropper", exact=True))
+    line = page.locator("tr", has=page.get_by_role("link", name="acp-only", exact=True))
     line.evaluate("line => { line.dataset.old = 'yes' }")
-    expect(line).not_to_have_attribute("data-old", "yes", timeout=60_000)  # it drops every 20 s: a new line
-    expect(page.locator(box("dropper"))).to_be_checked()
+    product.order("acp-only", drop=True)
+    expect(line).not_to_have_attribute("data-old", "yes")
+    expect(line.locator(".state")).to_have_text(re.compile("● connected"))
+    expect(page.locator(box("acp-only"))).to_be_checked()
     expect(page.locator("#picked")).to_have_text("1 selected")
     page.get_by_role("button", name="Probe…").click()
     expect(page.get_by_role("heading", name="Asked of 1")).to_be_visible()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page, WebSocketRoute
 
-    from tests.browser.conftest import Product
+    from tests.browser.product import Product
 
 PATIENCE = 30_000  # ms
 FLOOD = 2_000  # messages a second, for FLOOD_SECONDS

@@ -17,7 +17,8 @@ from tests.browser import pages
 if TYPE_CHECKING:
     import httpx
 
-    from tests.browser.conftest import Product
+    from tests.browser.pages import Found
+    from tests.browser.product import Product
 
 MOST = 150_000  # bytes
 LOADED = re.compile(r'<(?:link|script|img)\b[^>]*? (?:href|src)="(/[^"]+)"')
@@ -32,8 +33,7 @@ def fetch(client: httpx.Client, address: str) -> tuple[int, httpx.Response]:
         return answer.num_bytes_downloaded, answer
 
 
-def test_no_page_is_heavier(product: Product) -> None:
-    found = pages.walk_all(product)
+def test_no_page_is_heavier(product: Product, found: Found) -> None:
     weights: dict[str, int] = {}
     assets: dict[str, int] = {}
     with pages.signed_in(product) as client:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.conftest import Product
+    from tests.browser.product import Product
 
 expect.set_options(timeout=30_000)
 
@@ -61,9 +61,9 @@ def test_a_container_is_found_prompted_configured_and_its_messages_are_read(plai
 
 
 def test_a_container_is_migrated(plain: Page) -> None:
-    open_container(plain, "http-first")
+    open_container(plain, "hostile")
     plain.get_by_label("Reason for the migration").fill("without scripts")
-    plain.get_by_role("button", name="Migrate to ACP").click()
+    plain.get_by_role("button", name="Migrate to HTTP").click()
     expect(plain.locator("#flashes")).to_contain_text("is requested")
     plain.get_by_role("link", name="Protocol migrations").click()
     expect(plain.locator("table")).to_contain_text("without scripts")

@@ -14,7 +14,7 @@ from tests.browser import pages
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from tests.browser.conftest import Product
+    from tests.browser.product import Product
 
 UTC_WORDS = "%Y-%m-%d %H:%M:%S"
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flask import Flask
+    from sqlalchemy import Engine
 
     from app.models import Container
 
@@ -45,13 +46,19 @@ def raw(untouched_url: str) -> Iterator[psycopg.Connection]:
         connection.rollback()
 
 
-@pytest.fixture
-def session(untouched_url: str) -> Iterator[Session]:
-    """A session that sees what it wrote itself; at the end it is rolled back."""
+@pytest.fixture(scope="session")
+def untouched_engine(untouched_url: str) -> Iterator[Engine]:
+    """One engine for them, which then knows the statements of earlier tests."""
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(untouched_url))
-    with Session(engine) as session:
-        yield session
+    yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def session(untouched_engine: Engine) -> Iterator[Session]:
+    """A session that sees what it wrote itself; at the end it is rolled back."""
+    with Session(untouched_engine) as session:
+        yield session
 
 
 @pytest.fixture

@@ -197,42 +197,47 @@ class TestKilled:
         yield process
         process.clear_away()
 
-    @pytest.mark.parametrize("kind", ["reconnect", "disconnect", "probe"])
     def test_before_it_was_taken(
-        self, settings: Settings, store: Store, fleet: DemoFleet, process: GatewayProcess, kind: str
+        self, settings: Settings, store: Store, fleet: DemoFleet, process: GatewayProcess
     ) -> None:
-        store.register("plain", fleet.endpoint("plain"))
+        asked = {"reconnect": "plain", "disconnect": "streamer", "probe": "hostile"}
+        for name in asked.values():
+            store.register(name, fleet.endpoint(name))
         process.started()
-        before = store.connected("plain")
+        before = {name: store.connected(name)["id"] for name in asked.values()}
         process.kill()
-        action = store.ask("plain", kind)
+        actions = {kind: store.ask(name, kind) for kind, name in asked.items()}
         with running_gateway(settings):
-            assert store.done(action)["success"]
-            if kind == "disconnect":
-                assert store.active("plain") is None
-            else:
-                after = eventually(lambda: store.connected("plain"))
-                assert (after["id"] == before["id"]) is (kind == "probe")
+            for action in actions.values():
+                assert store.done(action)["success"]
+            assert store.active("streamer") is None
+            assert store.connected("plain")["id"] != before["plain"]
+            assert store.connected("hostile")["id"] == before["hostile"]
 
-    @pytest.mark.parametrize("kind", ["reconnect", "probe"])
     def test_after_it_was_taken(
-        self, settings: Settings, store: Store, fleet: DemoFleet, process: GatewayProcess, kind: str
+        self, settings: Settings, store: Store, fleet: DemoFleet, process: GatewayProcess
     ) -> None:
-        store.register("plain", fleet.endpoint("plain"))
+        asked = {"reconnect": "plain", "probe": "streamer"}
+        for name in asked.values():
+            store.register(name, fleet.endpoint(name))
         process.started()
-        store.connected("plain")
-        fleet.order("plain", freeze=True)  # neither a handshake nor a probe comes to its end
-        action = store.ask("plain", kind)
         query = "SELECT * FROM connection_action WHERE id = %s"
-        taken = eventually(lambda: store.rows(query, action)[0], lambda row: row["taken_at"])
-        if kind == "reconnect":
-            eventually(lambda: fleet.state("plain"), lambda state: state["dials"] == 2)
+        taken = {}
+        for kind, name in asked.items():
+            store.connected(name)
+            fleet.order(name, freeze=True)  # neither a handshake nor a probe comes to its end
+            action = store.ask(name, kind)
+            taken[kind] = eventually(
+                lambda id_=action: store.rows(query, id_)[0], lambda row: row["taken_at"]
+            )
+        eventually(lambda: fleet.state("plain"), lambda state: state["dials"] == 2)
         process.kill()
-        fleet.order("plain", freeze=False)
-        assert store.rows(query, action)[0]["finished_at"] is None
+        for kind, name in asked.items():
+            assert store.rows(query, taken[kind]["id"])[0]["finished_at"] is None
+            fleet.order(name, freeze=False)
         with running_gateway(settings):
-            done = store.done(action)
-            assert done["success"]
-            store.connected("plain")
-        if kind == "probe":
-            assert done["gateway_id"] != taken["gateway_id"]
+            done = {kind: store.done(row["id"]) for kind, row in taken.items()}
+            for kind, name in asked.items():
+                assert done[kind]["success"]
+                store.connected(name)
+        assert done["probe"]["gateway_id"] != taken["probe"]["gateway_id"]

@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from app.demo.fleet import FLEET
 from app.errors import Conflict
-from app.gateway.migrator import measuring
+from app.gateway.migrator import carrying, measuring
 from tests.support.callers import Caller
 from tests.support.demo import DemoFleet, serving
 from tests.support.gateways import running_gateway
@@ -164,6 +164,7 @@ def test_a_failing_verification_goes_back(
     fleet: DemoFleet, store: Store, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The agent freezes between its handshake and the switch, which waits for an open prompt."""
+    monkeypatch.setattr(carrying, "CARRY_SECONDS", 0.3)
     monkeypatch.setattr(measuring, "PING_SECONDS", 0.3)
     _on_http(fleet, store, "streamer")
     caller = call("streamer")

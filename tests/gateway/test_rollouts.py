@@ -20,7 +20,7 @@ from app.services import rollouts
 from tests.support.gateways import running_gateway
 from tests.support.rollouts import begin
 from tests.support.store import TESTER
-from tests.support.waiting import eventually
+from tests.support.waiting import POLL_SECONDS, eventually
 
 if TYPE_CHECKING:
     import uuid
@@ -61,7 +61,7 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver(refuse=1)
-    serving = Thread(target=made.server.serve_forever)
+    serving = Thread(target=made.server.serve_forever, args=(POLL_SECONDS,))
     serving.start()
     yield made
     made.server.shutdown()

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from app.services import connections, containers, migration_phases, protocol_mig
 from app.services.actor import Actor
 from app.services.containers import ContainerValues
 from app.services.users import RoleName
+from tests.support.live import live_pages
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from app.config import Settings
     from app.models import AcpConnection, Container
+    from tests.support.live import Open
 
     SignIn = Callable[[str], FlaskClient]
 
@@ -42,9 +45,10 @@ TEST = Actor("test")
 
 @pytest.fixture
 def app(app: Flask) -> Iterator[Flask]:
-    """The application, its live threads stopped at the end."""
+    """The application; at the end, the thread that asks the database for its live pages is gone."""
     yield app
     app.extensions["live"].close_all()
+    eventually(lambda: "live-hub" not in {thread.name for thread in threading.enumerate()})
 
 
 @pytest.fixture
@@ -64,6 +68,15 @@ def sign_in(app: Flask) -> SignIn:
         return client
 
     return enter
+
+
+@pytest.fixture
+def open_page(app: Flask, sign_in: SignIn) -> Iterator[Open]:
+    """Open a live socket, signed in as a viewer: `open_page("/live/containers", first_word)`."""
+    cookie = sign_in("viewer").get_cookie("session")
+    assert cookie is not None
+    with live_pages(app, cookie.value) as enter:
+        yield enter
 
 
 class World:

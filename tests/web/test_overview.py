@@ -17,15 +17,15 @@ from app.protocol.endings import Ending
 from app.protocol.states import ConnectionStatus
 from app.services import connections, containers, protocol_migrations
 from app.services.connections import Closed
+from tests.support.live import WAIT, hear
 from tests.web.conftest import TEST
-from tests.web.test_live import WAIT, hear, open_page  # noqa: F401 - the fixture
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from app.models import AcpConnection
+    from tests.support.live import Open
     from tests.web.conftest import SignIn, World
-    from tests.web.test_live import Open
 
 NOW = dt.datetime.now(dt.UTC)
 FRAGMENTS = ("stuck", "figures", "rates", "losses", "gateways", "rollouts", "migrations")
@@ -148,7 +148,7 @@ def test_a_moment_that_is_none_is_a_clear_error(sign_in: SignIn, path: str) -> N
 def test_the_socket_brings_the_same_bytes_and_what_is_new(
     sign_in: SignIn,
     world: World,
-    open_page: Open,  # noqa: F811
+    open_page: Open,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("app.live.figures.Overview.every", 0.2)

@@ -16,9 +16,9 @@ from app.models import RolloutContainer
 from app.queries.paging import Where
 from app.queries.rollouts import PartFilter
 from app.services import rollouts
+from tests.support.live import hear
 from tests.support.rollouts import QUIET, begin, draft, end, end_all, register, settle, under_way
 from tests.web.conftest import TEST
-from tests.web.test_live import hear, open_page
 
 if TYPE_CHECKING:
     import uuid
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from app.models import Rollout
+    from tests.support.live import Open
     from tests.web.conftest import SignIn, World
-    from tests.web.test_live import Open
 
-__all__ = ("open_page",)
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
