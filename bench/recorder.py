@@ -19,6 +19,7 @@ from app.config_values import MEBIBYTE
 from app.gateway.batch import COPY, Lease
 from app.gateway.channel import Channel
 from app.gateway.database import Database
+from app.gateway.memory import spare_the_bulk
 from app.gateway.metrics import Metrics
 from app.gateway.recorder import BATCH_ROWS, Limits, Recorder
 from app.gateway.rows import COLUMNS, Book
@@ -226,6 +227,7 @@ def making_rows(texts: Sequence[str]) -> float:
 
 
 def main() -> None:
+    spare_the_bulk()  # as the gateway's process does
     texts = frames()
     with stage() as prepared:
         socket = asyncio.run(through_gateway(prepared, texts))

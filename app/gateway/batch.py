@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
 import msgspec
 import psycopg
 
-from app.gateway.exchange import copy_after
+from app.gateway.exchange import Copier
 from app.gateway.rows import COLUMNS, id_of, numbered, without_payload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from psycopg import AsyncConnection
     from psycopg.pq.abc import PGresult
 
     from app.gateway.database import Database
@@ -93,14 +92,14 @@ class Entry(msgspec.Struct):
         self.size = size
 
 
-async def connect(database: Database) -> AsyncConnection[Any]:
+async def connect(database: Database) -> Copier:
     """Open a connection to commit batches over. Raises psycopg.OperationalError."""
     connection = await database.connect()
     await connection.execute(_PREPARE)
-    return connection
+    return Copier(connection)
 
 
-async def commit(connection: AsyncConnection[Any], gateway_id: UUID, entries: Sequence[Entry]) -> set[Lease]:
+async def commit(copier: Copier, gateway_id: UUID, entries: Sequence[Entry]) -> set[Lease]:
     """Commit the rows of all entries whose lease this gateway still holds; return the leases it does not.
 
     A lease counts as lost, too, where a connection has no row in `acp_connection_sequence`: nothing can be
@@ -122,16 +121,16 @@ async def commit(connection: AsyncConnection[Any], gateway_id: UUID, entries: Se
         return _copied(rows, numbers)
 
     try:
-        await copy_after(connection, f"{_advance(gateway_id, wanted)}; {COPY}", numbered_rows)
+        await copier.copy_after(f"{_advance(gateway_id, wanted)}; {COPY}", numbered_rows)
     except _REFUSED as error:
-        return await _commit_parts(connection, gateway_id, rows, error)
+        return await _commit_parts(copier, gateway_id, rows, error)
     return {book.lease for book in books if book not in numbers}
 
 
-async def not_stored(connection: AsyncConnection[Any], entries: Sequence[Entry]) -> list[Entry]:
+async def not_stored(copier: Copier, entries: Sequence[Entry]) -> list[Entry]:
     """Return the entries that an attempt whose answer got lost has not committed after all."""
     ids = [UUID(bytes=id_of(entry.row)) for entry in entries if entry.row is not None]
-    cursor = await connection.execute("SELECT id FROM acp_message WHERE id = ANY(%s)", (ids,))
+    cursor = await copier.connection.execute("SELECT id FROM acp_message WHERE id = ANY(%s)", (ids,))
     stored = {row[0].bytes for row in await cursor.fetchall()}
     return [entry for entry in entries if entry.row is not None and id_of(entry.row) not in stored]
 
@@ -158,12 +157,12 @@ def _copied(entries: Sequence[Entry], numbers: Mapping[Book, Iterator[int]]) -> 
 
 
 async def _commit_parts(
-    connection: AsyncConnection[Any], gateway_id: UUID, entries: Sequence[Entry], error: psycopg.Error
+    copier: Copier, gateway_id: UUID, entries: Sequence[Entry], error: psycopg.Error
 ) -> set[Lease]:
     if len(entries) > 1:
         middle = len(entries) // 2
-        lost = await commit(connection, gateway_id, entries[:middle])
-        return lost | await commit(connection, gateway_id, entries[middle:])
+        lost = await commit(copier, gateway_id, entries[:middle])
+        return lost | await commit(copier, gateway_id, entries[middle:])
     entry = entries[0]
     if isinstance(error, psycopg.errors.ForeignKeyViolation):
         return {entry.lease}  # the container was removed, its records with it
@@ -173,4 +172,4 @@ async def _commit_parts(
         raise error
     log.error("A payload that PostgreSQL refuses is stored without its content: %s", error)
     entry.row = without_payload(entry.row)
-    return await commit(connection, gateway_id, [entry])
+    return await commit(copier, gateway_id, [entry])

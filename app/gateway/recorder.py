@@ -1,7 +1,8 @@
 """The recorder: group commit of records, and delivery after the commit (DESIGN, promise 1).
 
 Entries are committed in the order they were appended, and delivered in it. While one batch is being committed
-the next one gathers, so that batches grow with the load and a lone frame waits for one commit only.
+the next one gathers, so that batches grow with the load and a lone frame waits for one commit only. What is
+committed is delivered while the database works on the next batch.
 
 What waits is bounded. While the database answers, readers of sockets are held back: of callers at half of
 `Limits.memory`, of containers at all of it. While it is away containers go on, into the spool; above shares
@@ -16,7 +17,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from psycopg import AsyncConnection
-
     from app.gateway.batch import Entry, Lease
     from app.gateway.database import Database
+    from app.gateway.exchange import Copier
     from app.gateway.metrics import Metrics
     from app.gateway.tenure import Tenure
     from app.protocol.message import Message
@@ -46,6 +46,8 @@ STALL_SECONDS: Final = 2.0
 """After so long without an answer the database counts as away, and what comes is spooled."""
 COMMIT_SECONDS: Final = 30.0
 """After so long the connection is given up, and the batch tried on another."""
+LOOK_EVERY: Final = 8
+"""Texts taken or delivered: half a millisecond's work."""
 
 
 class Limits(NamedTuple):
@@ -79,7 +81,8 @@ class Recorder:
         self._tenure = tenure
         self._committed = committed
         self._stale = stale
-        self._connection: AsyncConnection[Any] | None = None
+        self._copier: Copier | None = None
+        self._since_look = 0
         self._queue: deque[Entry] = deque()
         self.stored = 0
         """How many records have been committed since the start."""
@@ -138,6 +141,14 @@ class Recorder:
         self._empty.clear()
         if self._bytes + self._spool.bytes > self._memory // 2:
             self._set_gates()
+        self._look(1)
+
+    def _look(self, worked: int) -> None:
+        """Do not leave the database waiting for its next batch while there is much else to do."""
+        self._since_look += worked
+        if self._since_look >= LOOK_EVERY and self._copier is not None:
+            self._since_look = 0
+            self._copier.look()
 
     @property
     def open_to_callers(self) -> bool:
@@ -172,14 +183,15 @@ class Recorder:
         try:
             async with asyncio.TaskGroup() as workers:
                 workers.create_task(self._spool.run())
-                await self._commit_batches()
+                await self._commit_batches(workers)
         finally:
             # Whoever waits goes on, and ends: nothing more is committed or delivered.
             self._callers_may.set()
             self._containers_may.set()
             await self._disconnect()
 
-    async def _commit_batches(self) -> None:
+    async def _commit_batches(self, workers: asyncio.TaskGroup) -> None:
+        delivering = workers.create_task(self._deliver([]))
         while True:
             await self._filled.wait()
             stalled = asyncio.get_running_loop().call_later(
@@ -191,9 +203,8 @@ class Recorder:
             lost = await self._commit(entries)
             stalled.cancel()
             self._metrics.committed(len(entries), time.monotonic() - began)
-            await self._tenure.sure()  # this process may have stood still since
-            lost |= {each for each in {entry.lease for entry in entries} if not self._tenure.holds(each)}
-            self._finish(entries, size, lost)
+            await delivering  # of one batch at a time: what waits for that is bounded, too
+            delivering = workers.create_task(self._deliver(self._finish(entries, size, lost)))
 
     async def _take(self) -> tuple[list[Entry], int]:
         """Take the next batch, with its size: one entry at least."""
@@ -222,10 +233,10 @@ class Recorder:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _attempt(self, entries: Sequence[Entry], *, doubtful: bool) -> set[Lease]:
-        self._connection = self._connection or await batch.connect(self._database)
+        self._copier = self._copier or await batch.connect(self._database)
         if doubtful:
-            entries = await batch.not_stored(self._connection, entries)
-        return await batch.commit(self._connection, self._gateway_id, entries)
+            entries = await batch.not_stored(self._copier, entries)
+        return await batch.commit(self._copier, self._gateway_id, entries)
 
     def _note_away(self, error: str) -> None:
         log.warning("%d records wait for the database: %s", self.waiting, error)
@@ -245,13 +256,11 @@ class Recorder:
             for pay in owed:
                 pay()
 
-    def _finish(self, entries: Sequence[Entry], size: int, lost: set[Lease]) -> None:
-        """Deliver what of a batch was stored, and make room."""
+    def _finish(self, entries: Sequence[Entry], size: int, lost: set[Lease]) -> Sequence[Entry]:
+        """Make room; return what of a batch was stored, to be delivered."""
         for lease in lost:
             self._stale(lease)
         stored = [entry for entry in entries if entry.lease not in lost] if lost else entries
-        for entry in stored:
-            entry.outlet.deliver(entry)
         self.stored += len(stored)
         self._committed(stored)
         self._committing, self._oldest = 0, None
@@ -260,12 +269,24 @@ class Recorder:
         self._set_gates()
         if not self.waiting:
             self._filled.clear()
+        return stored
+
+    async def _deliver(self, stored: Sequence[Entry]) -> None:
+        """Hand out what is stored, but nothing of containers that are another gateway's by now."""
+        await self._tenure.sure()  # this process may have stood still since
+        for entry in stored:
+            if entry.deliveries and not self._tenure.holds(entry.lease):
+                self._stale(entry.lease)
+                continue
+            entry.outlet.deliver(entry)
+            self._look(len(entry.deliveries))
+        if not self.waiting:
             self._empty.set()
 
     async def _disconnect(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.close()
+        if self._copier is not None:
+            copier, self._copier = self._copier, None
+            await copier.connection.close()
 
 
 def _open_if(gate: asyncio.Event, condition: bool) -> None:  # noqa: FBT001 - it is what the gate is about

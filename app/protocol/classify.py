@@ -30,7 +30,6 @@ TYPE_OF_UPDATE: Final[Mapping[str, MessageType]] = {
     "config_option_update": MessageType.STATUS,
     "session_info_update": MessageType.STATUS,
 }
-_SPEECH: Final = ("_message", "_thought")
 
 
 def classify(frame: Frame, answered: MessageType | None = None) -> MessageType:
@@ -51,6 +50,6 @@ def classify(frame: Frame, answered: MessageType | None = None) -> MessageType:
 
 
 def _type_of_update(update: str) -> MessageType:
-    if any(word in update for word in _SPEECH):
+    if "_message" in update or "_thought" in update:
         return MessageType.MESSAGE
     return TYPE_OF_UPDATE.get(update, MessageType.EVENT)

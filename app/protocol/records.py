@@ -29,7 +29,14 @@ class Records:
         """Read the clock, in seconds."""
         return self._clock()
 
-    def frame(self, direction: Direction, frame: Frame, *deliveries: Delivery, **fields: Any) -> Message:
+    def frame(
+        self,
+        direction: Direction,
+        frame: Frame,
+        *deliveries: Delivery,
+        caller: str | None = None,
+        local: bool = False,
+    ) -> Message:
         """Record a frame that answers nothing."""
         return Message(  # not by _message: nearly every frame comes this way
             id=self._new_id(),
@@ -39,15 +46,20 @@ class Records:
             frame=frame,
             method=frame.method,
             session_id=frame.session_id,
+            caller=caller,
+            local=local,
             deliveries=deliveries,
-            **fields,
         )
 
-    def stranded(self, direction: Direction, frame: Frame, **fields: Any) -> Message:
+    def stranded(
+        self, direction: Direction, frame: Frame, *, caller: str | None = None, local: bool = False
+    ) -> Message:
         """Record a frame that nobody takes: broken, unroutable, or the answer to nothing."""
+        message = self.frame(direction, frame, caller=caller, local=local)
+        message.processed = False
         if frame.kind is RpcKind.INVALID:
-            fields |= {"error": True, "error_message": frame.problem}
-        return self.frame(direction, frame, processed=False, **fields)
+            message.error, message.error_message = True, frame.problem
+        return message
 
     def answer(
         self, asked: OpenRequest, frame: Frame, *deliveries: Delivery, processed: bool = True

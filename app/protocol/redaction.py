@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,7 +24,7 @@ from app.protocol.redaction_rules import (
 )
 from app.protocol.rpc import RpcKind
 from app.protocol.scrubbing import Scrubber, mark
-from app.protocol.secrets import LONG_RUN, Secrets, hints, looks_random
+from app.protocol.secrets import Secrets, has_long_run, hints, looks_random
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,6 +37,15 @@ _MAX_EXPONENT_DIGITS: Final = 3
 _MAX_DIGITS: Final = 4300  # what Python converts without being told that it may
 
 
+class _Key(NamedTuple):
+    """A member's name, as it came and redacted; the kind of secret it tells, and whether it may tell one."""
+
+    name: str
+    text: str
+    kind: str | None
+    hints: bool
+
+
 class _Rules:
     """The rules in use in this process: the table's, and what `configure` adds to them."""
 
@@ -43,9 +53,18 @@ class _Rules:
         secrets = Secrets(names, forms)
         self.kind_of_name = secrets.kind_of_name
         self.scrub = Scrubber(secrets).scrub
+        self._short_key = lru_cache(maxsize=4096)(self._key)
         self.in_frame = secrets.in_frame.search
         # An operator's form may match what JSON text escapes, so then each string is looked at on its own.
         self.look_at_frames = not secrets.own_forms
+
+    def key(self, name: str) -> _Key:
+        """Look at a member's name; the same come again in every frame."""
+        return self._short_key(name) if len(name) <= _MAX_CACHED else self._key(name)
+
+    def _key(self, name: str) -> _Key:
+        may = _NAME.fullmatch(name) is not None and hints(name)
+        return _Key(name, self.scrub(name), self.kind_of_name(name), may)
 
 
 def configure(names: Iterable[str], forms: Iterable[tuple[str, str]]) -> None:
@@ -96,7 +115,7 @@ def _is_clean(frame: Frame, answers: str | None) -> bool:
     if "toolCallId" in text and '"content"' in text:
         return False
     raw = text.encode()
-    return not _rules.in_frame(raw) and (len(raw) < _SHORT or not LONG_RUN.search(raw))
+    return not _rules.in_frame(raw) and not has_long_run(raw)
 
 
 def _rules_of(frame: Frame, answers: str | None) -> Rules:
@@ -110,7 +129,7 @@ def _value(value: Any, rules: Rules) -> Any:
         return _rules.scrub(value)
     if isinstance(value, dict):
         rules = _rules_within(value, rules)
-        return {_rules.scrub(key): _member(key, member, rules) for key, member in value.items()}
+        return {(key := _rules.key(name)).text: _member(key, each, rules) for name, each in value.items()}
     if isinstance(value, list):
         return [_value(item, rules) for item in value]
     return value
@@ -125,13 +144,12 @@ def _rules_within(members: dict[str, Any], rules: Rules) -> Rules:
     return {**rules, "value": kind} if kind else rules
 
 
-def _member(key: str, value: Any, rules: Rules) -> Any:
-    kind = _rules.kind_of_name(key)
-    if kind is not None:
-        return mark(kind, _spelled(value)) if _is_number(value) else _marked(kind, value)
-    if isinstance(value, str) and _NAME.fullmatch(key) and hints(key) and looks_random(value):
+def _member(key: _Key, value: Any, rules: Rules) -> Any:
+    if key.kind is not None:
+        return mark(key.kind, _spelled(value)) if _is_number(value) else _marked(key.kind, value)
+    if key.hints and isinstance(value, str) and looks_random(value):
         return mark("token", value)
-    rule = rules.get(key) or EVERYWHERE.get(key) or rules.get("*", _NONE)
+    rule = rules.get(key.name) or EVERYWHERE.get(key.name) or rules.get("*", _NONE)
     return _marked(rule, value) if isinstance(rule, str) else _value(value, rule)
 
 
@@ -140,18 +158,18 @@ def _marked(kind: str, value: Any) -> Any:
     if isinstance(value, str):
         return _without_query(value) if kind == QUERY else mark(kind, value)
     if isinstance(value, dict):
-        return {_rules.scrub(key): _labelled(kind, key, member) for key, member in value.items()}
+        return {(key := _rules.key(name)).text: _labelled(kind, key, each) for name, each in value.items()}
     if isinstance(value, list):
         return [_marked(kind, item) for item in value]
     return value
 
 
-def _labelled(kind: str, key: str, value: Any) -> Any:
-    if _is_number(value) and (named := _rules.kind_of_name(key)) is not None:
-        return mark(named, _spelled(value))
-    if key in LABELS and isinstance(value, str):
+def _labelled(kind: str, key: _Key, value: Any) -> Any:
+    if key.kind is not None and _is_number(value):
+        return mark(key.kind, _spelled(value))
+    if key.name in LABELS and isinstance(value, str):
         return _rules.scrub(value)
-    own = EVERYWHERE.get(key)
+    own = EVERYWHERE.get(key.name)
     return _marked(own if isinstance(own, str) else kind, value)
 
 
@@ -198,9 +216,9 @@ def _refuse_constant(name: str) -> Any:
 
 
 _NONE: Final[Rules] = {}
+_MAX_CACHED: Final = 64  # longer names are rare; strangers choose them, so they must not fill the cache
 _NAME: Final = re.compile(r"[\w.-]+", re.ASCII)
 _NEVER_CLEAN: Final = (RpcKind.INVALID, RpcKind.ERROR)
-_SHORT: Final = 180  # bytes: neither a blob nor three lines of one have less
 _decode_fast: Final = msgspec.json.Decoder(float_hook=_number).decode
 _encode: Final = msgspec.json.encode
 _rules: Final = _Rules()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from app.protocol.assignments import Assignments
 from app.protocol.contexts import CONTEXTS, PRIVATE_KEY
 from app.protocol.redaction_rules import FORMS
-from app.protocol.secrets import LONG_RUN, MOST_FINDS, TooMany, compiled, finds, relaxed
+from app.protocol.secrets import MOST_FINDS, TooMany, compiled, finds, has_long_run, relaxed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,7 +91,7 @@ class Scrubber:
                 text = _marked(text, _own_forms(kind, pattern, text))
         except TooMany:
             return mark("text full of secrets", text)
-        if len(text) >= MIN_BLOB and LONG_RUN.search(text):
+        if len(text) >= MIN_BLOB and has_long_run(text.encode()):
             text = _BLOB.sub(_marked_blob, text)
         return text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -70,6 +71,22 @@ def test_nothing_is_delivered_before_it_is_committed(record: Any, store: Store) 
     record(scenario)
     assert len(stored_at_delivery) == 20
     assert all(stored >= number for number, stored in enumerate(stored_at_delivery, 1))
+
+
+def test_the_database_is_not_left_waiting_while_the_loop_is_busy(record: Any, store: Store) -> None:
+    """Between an exchange's two round trips it waits for the rows; texts that come do not hold them up."""
+
+    async def scenario(bench: Bench) -> None:
+        bench.append()
+        while bench.recorder._copier is None or bench.recorder._copier._done is None:
+            await asyncio.sleep(0)
+        deadline = time.monotonic() + 20
+        while not bench.stored():  # no turn of the loop from here on
+            assert time.monotonic() < deadline
+            bench.append()
+        assert bench.delivered == []
+
+    record(scenario)
 
 
 def test_a_poisoned_row_costs_only_its_payload(record: Any, store: Store) -> None:
