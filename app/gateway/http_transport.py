@@ -184,8 +184,10 @@ async def open_http(address: Address, path: str) -> HttpTransport:
     transport = HttpTransport(address, path)
     try:
         await transport.ping()
-    except TimeoutError as error:
+    except BaseException as error:  # also when cancelled: no socket may be left behind
         await transport.close("the health check failed")
+        if not isinstance(error, TimeoutError):
+            raise
         why = str(error)
         if error.__cause__ is not None:
             cause = of_dial(error.__cause__, encrypted=address.endpoint.encrypted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
@@ -91,3 +92,23 @@ def test_what_is_under_way_at_the_end_fails_in_words_and_leaves_no_socket(health
             await ping
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("steps", range(1, 24))
+def test_a_dial_that_is_given_up_leaves_no_socket(healthy: str, steps: int) -> None:
+    """However far it had come: a supervisor that ends cancels it."""
+    endpoint = parse_endpoint(healthy)
+
+    async def scenario() -> None:
+        dialling = asyncio.create_task(open_http(Address(endpoint, endpoint.host, None, {}), "/rpc"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        dialling.cancel()
+        (outcome,) = await asyncio.gather(dialling, return_exceptions=True)
+        if isinstance(outcome, HttpTransport):
+            await outcome.close("it had been opened")
+        else:
+            assert isinstance(outcome, asyncio.CancelledError)
+
+    asyncio.run(scenario())
+    gc.collect()  # a socket that was left is told of here, and not in a later test
