@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import select
 
 from app.models import AuditEvent, CallerToken, Container, FleetAction, Incident, SavedView, User
-from app.queries import distinct, paging
+from app.queries import distinct, paging, plain
 from app.queries.narrowing import Narrowing, identity, within
 from app.queries.paging import Order
 
@@ -46,7 +46,7 @@ def page(
         Invalid: the cursor is none of this list.
     """
     statement = select(AuditEvent).where(*_conditions(session, narrowed))
-    return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
+    return paging.read_whole(session, statement, ORDERS, where, limit=limit)
 
 
 class EventKey(NamedTuple):
@@ -112,5 +112,5 @@ def names(session: Session, events: Sequence[AuditEvent | EventKey]) -> Mapping[
         about.setdefault(where, set()).add(event.subject_id)
     known: dict[uuid.UUID, str] = {}
     for (id_, name), ids in about.items():
-        known |= {row[0]: row[1] for row in session.execute(select(id_, name).where(id_.in_(ids)))}
+        known |= {row[0]: row[1] for row in plain.read(session, select(id_, name).where(id_.in_(ids)))}
     return known

@@ -11,6 +11,7 @@ from sqlalchemy import DateTime, Uuid, bindparam, case, func, select, true
 from app.models import AcpConnection, AcpConnectionTransition, Container
 from app.protocol.end_kinds import SIDES, of_reason, of_word
 from app.protocol.states import ENDS, ConnectionStatus, Protocol
+from app.queries import plain
 from app.queries.ends import ended_as
 from app.queries.fixed import fixed
 from app.queries.moments import read
@@ -113,7 +114,7 @@ def page(
     cursor = before or after
     statement = _ordered(narrowed, rising, cursor is not None, limit + 1)
     bound = {} if cursor is None else {"cursor": cursor}
-    found = [ConnectionRow(*row) for row in session.execute(statement, bound)]
+    found = [ConnectionRow._make(row) for row in plain.read(session, statement, bound)]
     more, rows = len(found) > limit, found[:limit]
     if before is not None:
         rows.reverse()
@@ -127,7 +128,7 @@ def page(
 def counts(session: Session) -> dict[str, int]:
     """Count connections by status, ended ones too."""
     counted = select(AcpConnection.status, func.count()).group_by(AcpConnection.status)
-    return {row[0]: row[1] for row in session.execute(counted)}
+    return {row[0]: row[1] for row in plain.read(session, counted)}
 
 
 @lru_cache(KEPT)

@@ -13,11 +13,13 @@ import json
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import literal, tuple_
 
 from app.errors import Invalid
+from app.queries import plain
 from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
@@ -106,8 +108,33 @@ def read(
         Invalid: the cursor is none of this order.
     """
     order = orders[where.sort]
-    back = where.after is None and where.before is not None
+    found = plain.read(session, _limited(statement, order, where, limit + 1)).all()
+    return _page(found, order, where, make, limit)
+
+
+def read_whole(
+    session: Session,
+    statement: Select[Any],
+    orders: Mapping[str, Order],
+    where: Where,
+    *,
+    limit: int = LIMIT,
+) -> Page[Any]:
+    """Return a page of what a statement selects whole, as objects of the session.
+
+    Raises:
+        Invalid: the cursor is none of this order.
+    """
+    order = orders[where.sort]
     found = session.execute(_limited(statement, order, where, limit + 1)).all()
+    return _page(found, order, where, itemgetter(0), limit)
+
+
+def _page(
+    found: Sequence[Any], order: Order, where: Where, make: Callable[[Sequence[Any]], Row], limit: int
+) -> Page[Row]:
+    """Make a page of the rows that were read, one more than it shows if there are more."""
+    back = where.after is None and where.before is not None
     more, found = len(found) > limit, found[:limit]
     if back:
         found = found[::-1]
