@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 
 from app.access import permission
 from app.extensions import db
 from app.live import recent
 from app.live.lines import looked_up
 from app.queries import audit as queries
-from app.web import command_line
+from app.web import command_line, reading
+from app.web.frames import framed
 from app.web.listing import Listing
 
 if TYPE_CHECKING:
@@ -31,19 +32,22 @@ bp = Blueprint("audit", __name__, url_prefix="/audit")
 
 @bp.get("/")
 @permission("read")
+@reading.alone
 def index() -> ResponseReturnValue:
     """Show who changed or tried what, the newest first."""
     session, narrowed = db.session(), queries.AuditFilter.of(request.args)
     listing = Listing("audit", narrowed, queries.ORDERS)
     page = queries.keys(session, narrowed, listing.where)
     names = queries.names(session, page.rows)
-    return render_template(
+    actions = recent.figures("actions in the trail", lambda: queries.actions(session), ACTIONS_KEPT_FOR)
+    rows = _lines([_Line(key.id, names.get(key.subject_id)) for key in page.rows])
+    return framed(
         "audit/index.html",
+        {"rows": rows, "pages": listing.pages(page)},
+        found=bool(page.rows),
         narrowed=narrowed,
         listing=listing,
-        page=page,
-        lines=_lines([_Line(key.id, names.get(key.subject_id)) for key in page.rows]),
-        actions=recent.figures("actions in the trail", lambda: queries.actions(session), ACTIONS_KEPT_FOR),
+        actions=tuple(actions),
         cli=command_line.listed("audit", listing),
     )
 
