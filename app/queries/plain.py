@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def read(
     session: Session, statement: Executable, given: Mapping[str, Any] | None = None
-) -> CursorResult[Any]:
+) -> CursorResult[*tuple[Any, ...]]:
     """Execute a statement that selects columns, in the session's transaction.
 
     What has been added to the session and not been flushed is not seen.

@@ -14,8 +14,8 @@ from app.extensions import db
 from app.live import recent
 from app.live.fragments import fragment
 from app.protocol.states import Direction
-from app.queries import connection_list, ends, messages
 from app.queries import connections as queries
+from app.queries import ends, messages
 from app.web import moments, past, reading
 from app.web.forms.connection import ConnectionForm
 from app.web.frames import framed
@@ -48,12 +48,14 @@ def index() -> ResponseReturnValue:
     session = db.session()
     begun = after is None and before is None
     query = narrowed.in_url()
-    about = {"narrowed": narrowed.values(), "order": narrowed.sorted_by}
-    if begun:
-        shown = fragment("connection_list", **about, query=list(query.items()))
-    else:
-        page = connection_list.page(session, **about, after=after, before=before)
-        shown = render_template("connections/_list.html", page=page, begun=False, query=query, now=now)
+    shown = fragment(
+        "connection_list",
+        narrowed=narrowed.values(),
+        order=narrowed.sorted_by,
+        query=list(query.items()),
+        after=after,
+        before=before,
+    )
     asked = (narrowed.since.data, narrowed.until.data)
 
     def cards() -> str:
@@ -68,8 +70,8 @@ def index() -> ResponseReturnValue:
 
     put_in = {
         "counts": fragment("connection_counts"),
-        "shown": Markup(shown),  # noqa: S704 - a template's output, as the next
-        "cards": Markup(recent.figures(("ends", *asked), cards, ENDS_KEPT_FOR)),  # noqa: S704
+        "shown": shown,
+        "cards": Markup(recent.figures(("ends", *asked), cards, ENDS_KEPT_FOR)),  # noqa: S704 - a template's output
         "now": moments.written(now),
     }
     return framed(

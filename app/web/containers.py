@@ -10,7 +10,7 @@ from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db, htmx
 from app.live.fragments import fragment
-from app.live.lines import lines
+from app.live.lines import looked_up
 from app.queries import containers as queries
 from app.queries.container_filter import ORDERS
 from app.queries.way_home import wish_of
@@ -29,10 +29,13 @@ from app.web.timeline import Timeline
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Mapping, Sequence
 
     from flask.typing import ResponseReturnValue
+    from markupsafe import Markup
 
     from app.protocol.policy import EndpointPolicy
+    from app.queries.containers import ContainerKey
 
 CHOICES: Final = {"status": STATUSES, "protocol": PROTOCOLS, "only": ONLY}
 
@@ -48,8 +51,8 @@ def index() -> ResponseReturnValue:
         return past.show("containers")
     narrowed = ContainerConditions(request.args)
     listing = Listing("containers", narrowed, ORDERS)
-    page = queries.page(db.session(), narrowed.values(), listing.where)
-    shown = {"rows": lines("containers/_row.html", page.rows), "pages": listing.pages(page)}
+    page = queries.keys(db.session(), narrowed.values(), listing.where)
+    shown = {"rows": _rows(page.rows), "pages": listing.pages(page)}
     about: dict[str, Any] = {
         "found": bool(page.rows),
         "narrowed": narrowed.values(),
@@ -62,6 +65,14 @@ def index() -> ResponseReturnValue:
     fields = filters("containers/_filters.html", said, narrowed=narrowed, sort=listing.sort, choices=CHOICES)
     put_in = {**shown, "counts": fragment("container_counts"), "now": written(now())}
     return framed("containers/index.html", put_in, **about, filters=fields)
+
+
+def _rows(keys: Sequence[ContainerKey]) -> Markup:
+    def load(missing: Sequence[ContainerKey]) -> Mapping[ContainerKey, Mapping[str, Any]]:
+        found = queries.of_keys(db.session(), missing)
+        return {key: {"row": row} for key, row in found.items()}
+
+    return looked_up("containers/_row.html", keys, load)
 
 
 @bp.route("/containers/new", methods=["GET", "POST"])
