@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from flask import Blueprint, request
 
@@ -16,13 +16,13 @@ from app.web.frames import framed
 from app.web.listing import Listing
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Mapping, Sequence
 
     from flask.typing import ResponseReturnValue
     from markupsafe import Markup
 
     from app.models import AuditEvent
+    from app.queries.audit import EventKey
 
 ACTIONS_KEPT_FOR: Final = 10.0
 """Seconds after which a filter offers an action that the trail has for the first time."""
@@ -38,12 +38,10 @@ def index() -> ResponseReturnValue:
     session, narrowed = db.session(), queries.AuditFilter.of(request.args)
     listing = Listing("audit", narrowed, queries.ORDERS)
     page = queries.keys(session, narrowed, listing.where)
-    names = queries.names(session, page.rows)
     actions = recent.figures("actions in the trail", lambda: queries.actions(session), ACTIONS_KEPT_FOR)
-    rows = _lines([_Line(key.id, names.get(key.subject_id)) for key in page.rows])
     return framed(
         "audit/index.html",
-        {"rows": rows, "pages": listing.pages(page)},
+        {"rows": _lines(page.rows), "pages": listing.pages(page)},
         found=bool(page.rows),
         narrowed=narrowed,
         listing=listing,
@@ -52,16 +50,9 @@ def index() -> ResponseReturnValue:
     )
 
 
-class _Line(NamedTuple):
-    """An event never changes, but what it is about may have another name, or none any more."""
+def _lines(keys: Sequence[EventKey]) -> Markup:
+    def load(missing: Sequence[EventKey]) -> Mapping[EventKey, Mapping[str, AuditEvent | str | None]]:
+        events = {each.id: each for each in queries.of_ids(db.session(), [key.id for key in missing])}
+        return {key: {"event": events[key.id], "name": key.name} for key in missing}
 
-    event_id: uuid.UUID
-    name: str | None
-
-
-def _lines(found: Sequence[_Line]) -> Markup:
-    def load(missing: Sequence[_Line]) -> Mapping[_Line, Mapping[str, AuditEvent | str | None]]:
-        events = {each.id: each for each in queries.of_ids(db.session(), [line.event_id for line in missing])}
-        return {line: {"event": events[line.event_id], "name": line.name} for line in missing}
-
-    return looked_up("audit/_event.html", found, load)
+    return looked_up("audit/_event.html", keys, load)
