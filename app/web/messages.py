@@ -18,7 +18,7 @@ from app.models.base import first_id_at, moment_of
 from app.queries import connections, message_search
 from app.queries import messages as queries
 from app.queries.message_filter import FIELDS, moment, parse, write
-from app.web import exports, payload_diff
+from app.web import exports, payload_diff, reading
 from app.web.frames import framed
 from app.web.schema_advice import advise
 from app.web.timeline import cursor
@@ -64,6 +64,7 @@ class Place(NamedTuple):
 
 @bp.get("/")
 @permission("read")
+@reading.alone_without("filter")
 def index() -> ResponseReturnValue:
     """Show the messages of the fleet that a filter finds, the newest below and live, or around a time."""
     written, at = request.args.get("filter", "").strip(), request.args.get("at", "").strip()

@@ -37,8 +37,17 @@ _ALONE: Final = "each statement alone"
 
 def alone(view: View) -> View:
     """Mark a view of a list: its statements run each by itself, and it cannot write."""
-    view.reads_alone = True  # type: ignore[attr-defined]  # functions take attributes
-    return view
+    return alone_without("")(view)
+
+
+def alone_without(parameter: str) -> Callable[[View], View]:
+    """Mark one that is read so unless its URL has a parameter: a search has settings for its transaction."""
+
+    def mark(view: View) -> View:
+        view.reads_alone = parameter  # type: ignore[attr-defined]  # functions take attributes
+        return view
+
+    return mark
 
 
 def register(app: Flask) -> None:
@@ -52,8 +61,10 @@ def register(app: Flask) -> None:
 
 def begin(app: Flask, **_: Any) -> None:
     """Begin the request of a marked view without a transaction; who has not signed in, will see nothing."""
-    view = app.view_functions.get(request.endpoint or "")
-    if request.method in READS and getattr(view, "reads_alone", False) and SIGNED_IN in flask.session:
+    parameter = getattr(app.view_functions.get(request.endpoint or ""), "reads_alone", None)
+    if parameter is None or request.method not in READS or request.args.get(parameter):
+        return
+    if SIGNED_IN in flask.session:
         session = db.session()
         session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
         session.info[_ALONE] = True
