@@ -31,23 +31,24 @@ def show(noun: str) -> ResponseReturnValue:
     session, after = db.session(), narrowed.after.data or ""
     page = queries.page(session, at, narrowed.values(), after=after)
     about = {"noun": noun, "endpoint": f"{noun}.index", "at": at}
-    rows = lines("past/_row.html", page.rows, noun=noun)
 
     def counts() -> str:
         return render_template("past/_counts.html", counts=queries.counts(session, at), **about)
 
+    def pages() -> str:
+        return render_template("past/_pages.html", page=page, after=after, query=narrowed.in_url(), **about)
+
     put_in = {
         "counts": Markup(recent.figures(("states at", noun, at), counts, COUNTED_FOR)),  # noqa: S704 - a
-        "shown": Markup(  # noqa: S704 - template's output, as this is
-            render_template(
-                "past/_list.html", page=page, rows=rows, after=after, query=narrowed.in_url(), **about
-            )
-        ),
+        "rows": lines("past/_row.html", page.rows, noun=noun),
+        "pages": Markup(pages() if page.after or (page.rows and after) else ""),  # noqa: S704 - template's output
     }
     return framed(
         "past/index.html",
         put_in,
         **about,
+        found=bool(page.rows),
+        searched=bool(narrowed.in_url() or after),
         filters=filters(
             "past/_form.html",
             (noun, at, narrowed.said),
