@@ -116,6 +116,7 @@ def actor() -> Actor:
 def _deny(needs: str | None) -> None:
     log.warning("%s may not %s %s: needs %s", current_user.email, request.method, request.path, needs)
     tried = {"method": request.method, "path": request.path, "needs": needs}
+    db.session.commit()  # a list's request has no transaction until now
     audit.record(db.session(), actor(), "denied", ("console_user", current_user.id), after=tried)
     db.session.commit()
     abort(403)

@@ -2,11 +2,13 @@
 
     python -m bench.pages [--in FOLDER] [--only WORD] [--containers 10000] [--messages 5000000]
 
-The bare page is what anybody would write first: Flask, one SELECT of 50 rows by Core, a Jinja table; nobody
-signs in, there is no menu and no link but one a row. It reads the same database, in the same run, in turns.
+The bare page (bench/bare.py) reads the same database, in the same run, in turns. Both are served by the
+console's own server, started as `flask serve` does, to one client that keeps its connection: what it gets is
+the rate. No answer is compressed, for the client does not ask for it and the bare page could not.
 
-Both are called as WSGI applications in this process, without a server: it would add the same to both, and so
-flatter the ratio. On a busy machine trust the CPU, web and database together: a page waits for nothing else.
+The server adds the same to both, and so flatters the ratio: the second line is what both cost without it,
+called as WSGI applications in this process, in CPU of web and database together.
+On a busy machine trust that one.
 The databases (1,000 containers with 100,000 messages beside the full one) stay in FOLDER
 for the next run; without one they are made anew, which takes two minutes.
 """
@@ -24,9 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import flask_migrate
 import psutil
-from flask import Flask, render_template
-from jinja2 import DictLoader
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import select, text
 from werkzeug.test import EnvironBuilder
 
 from app import create_app
@@ -37,12 +37,16 @@ from app.models import Container, User
 from app.queries import paging
 from app.services import users
 from app.services.users import RoleName
+from bench import bare
 from bench.common import RUNS, Limit, line, machine
 from bench.fill import fill
+from bench.served import AGENT, HOST, Client, served
 from bench.stage import ACTOR, SECRET_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from flask import Flask
 
 PAGES: Final = {
     "containers": "/containers",
@@ -82,55 +86,79 @@ PLACES: Final = {
 }
 PERSON: Final = "bench@example.com"
 PASSWORD: Final = "of no use to anybody else"  # noqa: S105 - it guards nothing
-SECONDS: Final = 0.4
-"""Of each page in each run."""
-TABLE: Final = """<!doctype html><title>Containers</title><table>
-{% for row in rows %}<tr><td><a href="/containers/{{ row.id }}">{{ row.name }}</a></td>
-<td>{{ row.image }}</td><td>{{ row.owner }}</td><td>{{ row.endpoint_url }}</td><td>{{ row.status }}</td>
-<td>{{ row.created_at }}</td></tr>{% endfor %}</table>"""
+SECONDS: Final = 0.25
+"""Of each page in each run, served and called."""
+LEAST: Final = 3
+SHORTEST: Final = 1000  # bytes
 
 
 class Cost(NamedTuple):
-    """Of a page, on the average: seconds that it takes, and CPU seconds of web and database together."""
+    """Of a page, on the average: seconds from asking to having it, and CPU seconds of web and database."""
 
-    seconds: float
+    served: float
     cpu: float
+
+
+class Page(NamedTuple):
+    """An application on a database: in this process, and served by the console's own server at a port."""
+
+    app: Flask
+    port: int
+    postmaster: psutil.Process
+
+    def cost(self, path: str, cookie: str = "") -> Cost:
+        """Return what a page costs."""
+        return Cost(self._served(path, cookie), self._called(path, cookie))
+
+    def _served(self, path: str, cookie: str) -> float:
+        with Client(self.port, path, cookie) as client:
+            client.get()
+            return _average(client.get)
+
+    def _called(self, path: str, cookie: str) -> float:
+        headers = {"Cookie": cookie, "User-Agent": AGENT}
+        environ = EnvironBuilder(path, headers=headers, environ_base={"REMOTE_ADDR": HOST}).get_environ()
+        _get(self.app, environ)
+        used, number = self._cpu(), 0
+        began = time.perf_counter()
+        while time.perf_counter() - began < SECONDS or number < LEAST:
+            _get(self.app, environ)
+            number += 1
+        return (self._cpu() - used) / number
+
+    def _cpu(self) -> float:
+        """Return the CPU seconds so far of this process and of the database's that serve it."""
+        times = [each.cpu_times() for each in self.postmaster.children()]
+        return time.process_time() + sum(each.user + each.system for each in times)
 
 
 class Site(NamedTuple):
     """The console and the bare page on one database, a signed-in person's cookie, and where to look."""
 
-    console: Flask
-    bare: Flask
+    console: Page
+    bare: Page
     cookie: str
     places: dict[str, Any]
-    server: psutil.Process
 
     def cost(self, path: str) -> Cost:
         """Return what a page of the console costs."""
-        return self._cost(self.console, path.format(**self.places), self.cookie)
+        return self.console.cost(path.format(**self.places), self.cookie)
 
     def bare_cost(self) -> Cost:
-        return self._cost(self.bare, "/", "")
-
-    def _cost(self, app: Flask, path: str, cookie: str) -> Cost:
-        environ = EnvironBuilder(path, headers={"Cookie": cookie}).get_environ()
-        began, used, number = time.perf_counter(), self._cpu(), 0
-        while time.perf_counter() - began < SECONDS or number < 3:
-            size = _get(app, environ)
-            number += 1
-        if size < 1000:
-            raise RuntimeError(f"{path} is too short for a list")
-        return Cost((time.perf_counter() - began) / number, (self._cpu() - used) / number)
-
-    def _cpu(self) -> float:
-        """Return the CPU seconds so far of this process and of the database's that serve it."""
-        times = [each.cpu_times() for each in self.server.children()]
-        return time.process_time() + sum(each.user + each.system for each in times)
+        return self.bare.cost("/")
 
 
-def _get(app: Flask, environ: dict[str, Any]) -> int:
-    """Call an application as a server does; return the size of what it answers."""
+def _average(ask: Callable[[], object]) -> float:
+    """Return the seconds that it takes, over a while."""
+    began, number = time.perf_counter(), 0
+    while time.perf_counter() - began < SECONDS or number < LEAST:
+        ask()
+        number += 1
+    return (time.perf_counter() - began) / number
+
+
+def _get(app: Flask, environ: dict[str, Any]) -> None:
+    """Call an application as a server does."""
 
     def start(status: str, *_: object) -> Any:
         if not status.startswith("200"):
@@ -139,14 +167,17 @@ def _get(app: Flask, environ: dict[str, Any]) -> int:
     answer = app.wsgi_app({**environ, "wsgi.input": io.BytesIO()}, start)
     size = sum(map(len, answer))
     answer.close()  # type: ignore[attr-defined]
-    return size
+    if size < SHORTEST:
+        raise RuntimeError(f"{environ['PATH_INFO']} is too short for a list")
 
 
 @contextmanager
 def site(folder: Path, containers: int, messages: int) -> Iterator[Site]:
     """Yield a console over the database in a folder, which is filled unless it is."""
-    with embedded_database(folder) as url:
-        app = create_app(Settings(database_url=url, secret_key=SECRET_KEY, data_dir=folder))
+    with ExitStack() as stack:
+        url = stack.enter_context(embedded_database(folder))
+        settings = Settings(database_url=url, secret_key=SECRET_KEY, data_dir=folder)
+        app = create_app(settings)
         with app.app_context():
             flask_migrate.upgrade()
             if db.session.scalar(select(Container.id).limit(1)) is None:
@@ -156,33 +187,18 @@ def site(folder: Path, containers: int, messages: int) -> Iterator[Site]:
                 db.session.commit()
             places = {name: db.session.scalar(text(query)) for name, query in PLACES.items()}
             places["middle"] = paging.write("name", [places["middle"]])
-        bare = bare_page(app)
-        try:
-            postmaster = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
-            yield Site(app, bare, sign_in(app), places, psutil.Process(postmaster))
-        finally:
-            bare.extensions["engine"].dispose()
-            with app.app_context():
-                db.engine.dispose()
-
-
-def bare_page(console: Flask) -> Flask:
-    """Make the application that the lists are held against."""
-    app = Flask("bare")
-    app.jinja_loader = DictLoader({"index.html": TABLE})
-    engine = create_engine("postgresql+psycopg://", creator=console.extensions["database"].connect)
-    app.extensions["engine"] = engine
-    columns = (
-        getattr(Container, name) for name in ("id", "name", "image", "owner", "endpoint_url", "status")
-    )
-    rows = select(*columns, Container.created_at).order_by(Container.name).limit(50)
-
-    @app.get("/")
-    def index() -> str:
-        with engine.connect() as connection:
-            return render_template("index.html", rows=connection.execute(rows).all())
-
-    return app
+            stack.callback(db.engine.dispose)
+        plain = bare.make(app.extensions["database"].connect)
+        stack.callback(plain.extensions["engine"].dispose)
+        postmaster = psutil.Process(int((folder / "postgres" / "postmaster.pid").read_text().split()[0]))
+        ours = stack.enter_context(served(settings, url))
+        theirs = stack.enter_context(
+            served(settings, url, "bench.bare:served()", "--config", "python:bench.bare")
+        )
+        cookie = sign_in(app)
+        with Client(ours, "/containers", cookie) as client:
+            cookie = client.cookie()  # which a form's token is in from now on, as in a browser's
+        yield Site(Page(app, ours, postmaster), Page(plain, theirs, postmaster), cookie, places)
 
 
 def sign_in(app: Flask) -> str:
@@ -202,13 +218,13 @@ def measure(small: Site, full: Site, only: str) -> None:
         if only not in name:
             continue
         costs = [(full.cost(path), full.bare_cost(), small.cost(path)) for _ in range(RUNS + 1)][1:]
-        page, bare, before = (
+        page, plain, before = (
             Cost(*map(statistics.median, zip(*each, strict=True))) for each in zip(*costs, strict=True)
         )
-        print(line(name, 1 / page.seconds, "requests/s", Limit("the bare page", 1 / bare.seconds)))
-        print(line("    a second of CPU", 1 / page.cpu, "requests", Limit("the bare page", 1 / bare.cpu)))
-        grown = f"{page.seconds / before.seconds:.2f} of its time, {page.cpu / before.cpu:.2f} of its CPU"
-        print(f"    {page.seconds * 1000:.1f} ms: {grown} on the small database")
+        print(line(name, 1 / page.served, "requests/s", Limit("the bare page", 1 / plain.served)))
+        print(line("    a second of CPU", 1 / page.cpu, "requests", Limit("the bare page", 1 / plain.cpu)))
+        grown = f"{page.served / before.served:.2f} of its time, {page.cpu / before.cpu:.2f} of its CPU"
+        print(f"    {page.served * 1000:.1f} ms: {grown} on the small database", flush=True)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.live import bands, recent
+from app.live.lines import looked_up
 from app.queries import (
     connection_list,
     connections,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.live.fragments import Parameters
-    from app.queries.connection_list import ConnectionFilter
+    from app.queries.connection_list import ConnectionFilter, ConnectionKey
     from app.queries.past import Span
 
 
@@ -65,9 +66,27 @@ def _band(read: Callable[..., Sequence[Span]], subject_id: uuid.UUID, within: st
     return {"subject_id": subject_id, "within": within, "spans": spans, **laid_out}
 
 
-def listed(session: Session, narrowed: ConnectionFilter, order: str, query: Parameters) -> Mapping[str, Any]:
-    found = connection_list.page(session, narrowed, order=order)
-    return {"page": found, "query": dict(query), "begun": True}
+def listed(
+    session: Session,
+    narrowed: ConnectionFilter,
+    order: str,
+    query: Parameters,
+    *,
+    after: uuid.UUID | None = None,
+    before: uuid.UUID | None = None,
+) -> Mapping[str, Any]:
+    page = connection_list.keys(session, narrowed, order=order, after=after, before=before)
+
+    def load(missing: Sequence[ConnectionKey]) -> Mapping[ConnectionKey, Mapping[str, Any]]:
+        found = connection_list.of_keys(session, missing)
+        return {key: {"row": row} for key, row in found.items()}
+
+    return {
+        "page": page,
+        "rows": looked_up("connections/_row.html", page.rows, load),
+        "query": dict(query),
+        "begun": after is None and before is None,
+    }
 
 
 def counts(session: Session) -> Mapping[str, Any]:

@@ -70,7 +70,6 @@ def gateway_table(session: Session, sort: str = gateways.FIRST) -> Mapping[str, 
         "gateways": gateways.rows(session, sort, held),
         "nobodys": held.get(None, 0),
         "ended": gateways.ended(session),
-        "silent_after": gateways.SILENT_AFTER,
         "sort": sort,
     }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.models.acp_connection_configuration import AcpConnectionConfiguration
 from app.models.base import Base, CreatedAt, Id
 
 if TYPE_CHECKING:
@@ -33,7 +34,14 @@ class ConfigurationRevision(Base):
             "id",
             postgresql_where=text("bulk_id IS NOT NULL"),
         ),
-        Index("ix_acp_connection_configuration_revision_changed", "changed", postgresql_using="gin"),
+        *(
+            Index(
+                f"ix_acp_connection_configuration_revision_{field}",
+                "id",
+                postgresql_where=text(f"changed @> ARRAY['{field}']"),
+            )
+            for field in AcpConnectionConfiguration.FIELDS
+        ),
     )
 
     id: Mapped[Id]

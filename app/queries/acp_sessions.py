@@ -12,7 +12,7 @@ from app.models import AcpConnection, AcpMessage
 from app.protocol.conversation import PROMPT
 from app.protocol.rpc import RpcKind
 from app.protocol.sessions import RecordedSession
-from app.queries import message_search
+from app.queries import message_search, plain
 from app.queries.fixed import fixed
 from app.queries.message_filter import Term
 from app.queries.paging import KEPT
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 
 def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> Sequence[Entry]:
     """Return the sessions that a container's latest records belong to, the last active first."""
-    return [Entry(*row) for row in session.execute(_entries(limit), {"of": container_id})]
+    return [Entry._make(row) for row in plain.read(session, _entries(limit), {"of": container_id})]
 
 
 @lru_cache(KEPT)

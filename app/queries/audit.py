@@ -6,10 +6,11 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from app.models import AuditEvent, CallerToken, Container, FleetAction, Incident, SavedView, User
-from app.queries import distinct, paging
+from app.queries import distinct, paging, plain
+from app.queries.fixed import fixed
 from app.queries.narrowing import Narrowing, identity, within
 from app.queries.paging import Order
 
@@ -46,18 +47,41 @@ def page(
         Invalid: the cursor is none of this list.
     """
     statement = select(AuditEvent).where(*_conditions(session, narrowed))
-    return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
+    return paging.read_whole(session, statement, ORDERS, where, limit=limit)
 
 
 class EventKey(NamedTuple):
-    """Which event stands in a line, and what it is about."""
+    """Which event stands in a line, and the present name of what it is about; None if that was removed.
+
+    An event itself never changes.
+    """
 
     id: uuid.UUID
-    subject_type: str
-    subject_id: uuid.UUID
+    name: str | None
 
 
-_KEYS: Final[Any] = select(AuditEvent.id, AuditEvent.subject_type, AuditEvent.subject_id)
+_NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
+    "console_user": (User.id, User.email),
+    "caller_token": (CallerToken.id, CallerToken.name),
+    "incident": (Incident.id, Incident.title),
+    "saved_view": (SavedView.id, SavedView.name),
+    "fleet_action": (FleetAction.id, FleetAction.kind),
+}
+_OF_CONTAINERS: Final = (Container.id, Container.name)
+"""Where the names of subjects stand; those of all other kinds are of containers."""
+
+
+def _name() -> ColumnElement[str | None]:
+    """Look an event's subject up where the names of its kind stand."""
+
+    def of(id_: Any, name: Any) -> Any:
+        return select(name).where(id_ == AuditEvent.subject_id).correlate(AuditEvent).scalar_subquery()
+
+    kinds = [(AuditEvent.subject_type == fixed(kind), of(*where)) for kind, where in _NAMED.items()]
+    return case(*kinds, else_=of(*_OF_CONTAINERS))
+
+
+_KEYS: Final[Any] = select(AuditEvent.id, _name())
 
 
 def keys(session: Session, narrowed: AuditFilter, where: Where) -> Page[EventKey]:
@@ -94,23 +118,12 @@ def actions(session: Session) -> Sequence[str]:
     return distinct.values(session, AuditEvent.action)
 
 
-_NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
-    "console_user": (User.id, User.email),
-    "caller_token": (CallerToken.id, CallerToken.name),
-    "incident": (Incident.id, Incident.title),
-    "saved_view": (SavedView.id, SavedView.name),
-    "fleet_action": (FleetAction.id, FleetAction.kind),
-}
-"""Where the names of subjects stand; those of all other kinds are of containers."""
-
-
-def names(session: Session, events: Sequence[AuditEvent | EventKey]) -> Mapping[uuid.UUID, str]:
+def names(session: Session, events: Sequence[AuditEvent]) -> Mapping[uuid.UUID, str]:
     """Return the present names of what events are about; what has been removed since has none."""
     about: dict[tuple[Any, Any], set[uuid.UUID]] = {}
     for event in events:
-        where = _NAMED.get(event.subject_type, (Container.id, Container.name))
-        about.setdefault(where, set()).add(event.subject_id)
+        about.setdefault(_NAMED.get(event.subject_type, _OF_CONTAINERS), set()).add(event.subject_id)
     known: dict[uuid.UUID, str] = {}
     for (id_, name), ids in about.items():
-        known |= {row[0]: row[1] for row in session.execute(select(id_, name).where(id_.in_(ids)))}
+        known |= {row[0]: row[1] for row in plain.read(session, select(id_, name).where(id_.in_(ids)))}
     return known

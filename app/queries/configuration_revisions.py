@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import array, distinct_on
 
 from app.errors import NotFound
 from app.models import ConfigurationRevision, Container
 from app.models.base import first_id_at
+from app.queries.fixed import fixed
 from app.queries.narrowing import identity
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def _narrow(
     if narrowed.actor:
         statement = statement.where(revision.actor.icontains(narrowed.actor, autoescape=True))
     if narrowed.field:
-        statement = statement.where(revision.changed.contains([narrowed.field]))
+        # Written as its index has it, whose word a parameter would not be.
+        statement = statement.where(revision.changed.op("@>")(array([fixed(narrowed.field)])))
     if narrowed.since is not None:
         statement = statement.where(revision.id >= first_id_at(narrowed.since))
     if narrowed.until is not None:

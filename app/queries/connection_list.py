@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime as dt
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import DateTime, Uuid, bindparam, case, func, select, true
 
 from app.models import AcpConnection, AcpConnectionTransition, Container
 from app.protocol.end_kinds import SIDES, of_reason, of_word
 from app.protocol.states import ENDS, ConnectionStatus, Protocol
+from app.queries import plain
 from app.queries.ends import ended_as
 from app.queries.fixed import fixed
 from app.queries.moments import read
 from app.queries.paging import KEPT
 from app.queries.past import TRANSPORT
+from app.queries.versions import version
 
 if TYPE_CHECKING:
-    import datetime as dt
     import uuid
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from app.protocol.end_kinds import EndKind
 
+Line = TypeVar("Line", "ConnectionRow", "ConnectionKey")
+
 OLDEST: Final = "oldest"
 """The order that begins with the connection opened first; else it is the one opened last."""
+ANY_TIME: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 PARAMETERS: Final = ("q", "status", "protocol", "by", "kind", "since", "until", "order")
 """Of a URL: what the list is narrowed to, and its order."""
 _WORDS: Final[Mapping[str, Collection[str]]] = {
@@ -91,12 +96,38 @@ class ConnectionRow(NamedTuple):
         return of_reason(self.reason, self.closed_by, self.close_code) if self.reason is not None else None
 
 
-class ConnectionPage(NamedTuple):
-    """Some rows, and the ids from which the pages before and after them start (None at the ends)."""
+class ConnectionKey(NamedTuple):
+    """Which connection stands in a line, and the versions of what the line says of it and of its container.
 
-    rows: list[ConnectionRow]
+    A change of its state, and so a transition, is a new version of it.
+    """
+
+    id: uuid.UUID
+    version: str
+    container_version: str
+
+
+class ConnectionPage(NamedTuple, Generic[Line]):
+    """Some lines, and the ids from which the pages before and after them start (None at the ends)."""
+
+    rows: list[Line]
     before: uuid.UUID | None
     after: uuid.UUID | None
+
+
+class _Place(NamedTuple):
+    """Where a page begins."""
+
+    order: str
+    after: uuid.UUID | None
+    before: uuid.UUID | None
+
+
+class _Kind(NamedTuple, Generic[Line]):
+    """What is read of each connection, and what makes a line of it."""
+
+    selected: Select[Any]
+    make: Callable[[Any], Line]
 
 
 def page(
@@ -107,13 +138,41 @@ def page(
     after: uuid.UUID | None = None,
     before: uuid.UUID | None = None,
     limit: int = 50,
-) -> ConnectionPage:
+) -> ConnectionPage[ConnectionRow]:
     """Return one page in the order of opening, found by key, so that the last is as fast as the first."""
+    return _page(session, _WHOLE, narrowed, _Place(order, after, before), limit)
+
+
+def keys(
+    session: Session,
+    narrowed: ConnectionFilter,
+    *,
+    order: str = "",
+    after: uuid.UUID | None = None,
+    before: uuid.UUID | None = None,
+    limit: int = 50,
+) -> ConnectionPage[ConnectionKey]:
+    """Return which connections `page` would, without reading more of them."""
+    return _page(session, _KEYS, narrowed, _Place(order, after, before), limit)
+
+
+def of_keys(session: Session, keys: Sequence[ConnectionKey]) -> Mapping[ConnectionKey, ConnectionRow]:
+    """Return the lines of some connections; one that has been removed meanwhile is left out."""
+    wanted = _LINES.where(AcpConnection.id == func.any([key.id for key in keys]))
+    found = {row[0]: ConnectionRow._make(row) for row in plain.read(session, wanted)}
+    return {key: found[key.id] for key in keys if key.id in found}
+
+
+def _page(
+    session: Session, kind: _Kind[Line], narrowed: ConnectionFilter, place: _Place, limit: int
+) -> ConnectionPage[Line]:
+    order, after, before = place
     rising = (order == OLDEST) == (before is None)
     cursor = before or after
-    statement = _ordered(narrowed, rising, cursor is not None, limit + 1)
-    bound = {} if cursor is None else {"cursor": cursor}
-    found = [ConnectionRow(*row) for row in session.execute(statement, bound)]
+    statement = _ordered(kind.selected, _without_times(narrowed), rising, cursor is not None, limit + 1)
+    given = {"cursor": cursor, "since": narrowed.since, "until": narrowed.until}
+    bound = {name: value for name, value in given.items() if value is not None}
+    found = [kind.make(row) for row in plain.read(session, statement, bound)]
     more, rows = len(found) > limit, found[:limit]
     if before is not None:
         rows.reverse()
@@ -127,18 +186,25 @@ def page(
 def counts(session: Session) -> dict[str, int]:
     """Count connections by status, ended ones too."""
     counted = select(AcpConnection.status, func.count()).group_by(AcpConnection.status)
-    return {row[0]: row[1] for row in session.execute(counted)}
+    return {row[0]: row[1] for row in plain.read(session, counted)}
+
+
+def _without_times(narrowed: ConnectionFilter) -> ConnectionFilter:
+    """Leave only that there are times: they are passed beside the statement, which so stays the same."""
+    since, until = (None if each is None else ANY_TIME for each in (narrowed.since, narrowed.until))
+    return replace(narrowed, since=since, until=until)
 
 
 @lru_cache(KEPT)
 def _ordered(
+    selected: Select[Any],
     narrowed: ConnectionFilter,
     rising: bool,  # noqa: FBT001 - a part of the key, as the next
     from_cursor: bool,  # noqa: FBT001
     limit: int,
 ) -> Select[Any]:
     """Select the lines that a filter finds from the begin or a cursor on, the same object for the same."""
-    statement = _LINES.where(*_conditions(narrowed)).limit(fixed(limit))
+    statement = selected.where(*_conditions(narrowed)).limit(fixed(limit))
     if from_cursor:
         cursor = bindparam("cursor", type_=Uuid)
         statement = statement.where(AcpConnection.id > cursor if rising else AcpConnection.id < cursor)
@@ -152,7 +218,11 @@ def _conditions(narrowed: ConnectionFilter) -> Iterator[ColumnElement[bool]]:
         yield AcpConnection.status == fixed(narrowed.status)
     if narrowed.protocol:
         yield narrowed.protocol == TRANSPORT
-    yield from ended_as(narrowed.kind, narrowed.by, narrowed.since, narrowed.until)
+    times = {
+        name: None if getattr(narrowed, name) is None else bindparam(name, type_=DateTime(timezone=True))
+        for name in ("since", "until")
+    }
+    yield from ended_as(narrowed.kind, narrowed.by, times["since"], times["until"])
 
 
 def _lines() -> Select[Any]:
@@ -206,3 +276,10 @@ def _lines() -> Select[Any]:
 
 
 _LINES: Final = _lines()
+_WHOLE: Final = _Kind(_LINES, ConnectionRow._make)
+_KEYS: Final = _Kind(
+    select(AcpConnection.id, version(AcpConnection), version(Container)).join(
+        Container, Container.id == AcpConnection.container_id
+    ),
+    ConnectionKey._make,
+)

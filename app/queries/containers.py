@@ -13,13 +13,14 @@ from sqlalchemy.orm import joinedload
 from app.errors import NotFound
 from app.models import AcpConnection, ConnectionAction, Container, ContainerSession, ContainerStanding
 from app.protocol.states import ConnectionStatus
-from app.queries import connection_actions, paging, waiting
+from app.queries import connection_actions, paging, plain, waiting
 from app.queries.container_filter import found, narrow, orders
 from app.queries.fixed import fixed
+from app.queries.versions import version
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
@@ -72,6 +73,20 @@ class ContainerRow(NamedTuple):
         return {**shown, "labels": self.labels, "supported_protocols": self.protocols.strip("{}").split(",")}
 
 
+class ContainerKey(NamedTuple):
+    """Which container stands in a line, and the versions of all that the line says of it.
+
+    What waits there stands for itself: a record never changes.
+    """
+
+    id: uuid.UUID
+    version: str
+    session: str
+    connection: str | None
+    hold: str | None
+    waiting: uuid.UUID | None
+
+
 _WHOLE: Final = select(Container).options(joinedload(Container.session), joinedload(Container.configuration))
 
 
@@ -112,6 +127,23 @@ def page(
     return paging.read(session, statement, by, where, make=ContainerRow._make, limit=limit)
 
 
+def keys(session: Session, narrowed: ContainerFilter, where: Where) -> Page[ContainerKey]:
+    """Return which containers stand on a page of the list, without reading more of them.
+
+    Raises:
+        Invalid: the cursor is none of this list.
+    """
+    statement, by = _keys_of(narrowed), orders(narrowed)
+    return paging.read(session, statement, by, where, make=ContainerKey._make)
+
+
+def of_keys(session: Session, keys: Sequence[ContainerKey]) -> Mapping[ContainerKey, ContainerRow]:
+    """Return the lines of some containers; one that has been removed meanwhile is left out."""
+    wanted = _LINES.where(Container.id == func.any([key.id for key in keys]))
+    found = {row[0]: ContainerRow._make(row) for row in plain.read(session, wanted)}
+    return {key: found[key.id] for key in keys if key.id in found}
+
+
 def ids(session: Session, narrowed: ContainerFilter) -> Sequence[uuid.UUID]:
     """Return all containers that the list shows under a filter, in order of name."""
     return session.scalars(found(narrowed).order_by(Container.name)).all()
@@ -131,7 +163,9 @@ def count(session: Session, narrowed: ContainerFilter) -> int:
 def _lines() -> Any:
     """Select the list's lines: each container with its active connection, or else its latest one."""
     facts, asked = AcpConnection.metadata_, waiting.oldest(AcpConnection.__table__)
-    lines: Any = (
+    return _joined(
+        asked,
+        true(),
         select(
             Container.id,
             Container.name,
@@ -161,26 +195,45 @@ def _lines() -> Any:
             asked.c.method,
             asked.c.caller,
             asked.c.timestamp,
-        )
-        .select_from(Container)
+        ),
+    )
+
+
+def _keys() -> Any:
+    asked = waiting.oldest_of_each()
+    connected = AcpConnection.status == fixed(ConnectionStatus.CONNECTED)
+    versions = map(version, (Container, ContainerSession, AcpConnection, ConnectionAction))
+    of_it = and_(asked.c.connection_id == AcpConnection.id, connected)
+    return _joined(asked, of_it, select(Container.id, *versions, asked.c.id))
+
+
+def _joined(asked: Any, of_it: Any, selected: Any) -> Any:
+    """Join what a line is made of; `asked` is what waits for a caller, `of_it` tells at which container."""
+    return (
+        selected.select_from(Container)
         .join(ContainerStanding, ContainerStanding.container_id == Container.id)
         .join(ContainerSession, ContainerSession.container_id == Container.id)
         .outerjoin(AcpConnection, AcpConnection.id == ContainerStanding.connection_id)
-        .outerjoin(asked, true())
+        .outerjoin(asked, of_it)
         .outerjoin(
             ConnectionAction, and_(ConnectionAction.container_id == Container.id, connection_actions.HOLDS)
         )
     )
-    return lines
 
 
-_LINES: Select[Any] = _lines()
+_LINES: Final[Select[Any]] = _lines()
+_KEYS: Final[Select[Any]] = _keys()
 
 
 @lru_cache(paging.KEPT)
 def rows_of(narrowed: ContainerFilter) -> Select[Any]:
     """Select the lines that a filter finds, in no order."""
     return narrow(_LINES, narrowed)
+
+
+@lru_cache(paging.KEPT)
+def _keys_of(narrowed: ContainerFilter) -> Select[Any]:
+    return narrow(_KEYS, narrowed)
 
 
 class Counts(NamedTuple):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from app.protocol.end_kinds import EndKind
 
+    Moment = dt.datetime | ColumnElement[dt.datetime]
+
 MOST: Final = 20_000
 """Ends that are counted at once, the newest of a time range; sorting these takes about 0.1 s."""
 TOGETHER: Final = 3
@@ -126,9 +128,7 @@ def _kind(word: str, reason: str) -> EndKind:
     return of_word(word) or of_reason(reason)
 
 
-def ended_as(
-    word: str, by: str, since: dt.datetime | None, until: dt.datetime | None
-) -> Sequence[ColumnElement[bool]]:
+def ended_as(word: str, by: str, since: Moment | None, until: Moment | None) -> Sequence[ColumnElement[bool]]:
     """Return the conditions of a connection that ended in one way, or by one side, within a time range."""
     row = AcpConnectionTransition
     conditions = [*_range(since, until)]
@@ -145,7 +145,7 @@ def ended_as(
     return [AcpConnection.id.in_(chosen)] if conditions else []
 
 
-def _range(since: dt.datetime | None, until: dt.datetime | None) -> list[ColumnElement[bool]]:
+def _range(since: Moment | None, until: Moment | None) -> list[ColumnElement[bool]]:
     at = AcpConnectionTransition.at
     return [
         *([at >= since] if since is not None else []),

@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from app.models import AcpConnection, AcpMessage, AcpOpenRequest, Container
 from app.protocol.conversation import PROMPT
 from app.protocol.rpc import RpcKind
+from app.queries import plain
 from app.queries.fixed import fixed
 from app.queries.message_conditions import named
 from app.queries.paging import KEPT
@@ -91,7 +92,7 @@ def page(
 
     def read(window: int | None) -> Page:
         statement = _latest_prompts(narrowed, window, before is not None, limit + 1)
-        found = [SessionKey(*row) for row in session.execute(statement, bounds)]
+        found = [SessionKey._make(row) for row in plain.read(session, statement, bounds)]
         return Page(found[:limit], found[limit - 1].prompt_id if len(found) > limit else None, None)
 
     if narrowed.open_only:
@@ -100,7 +101,7 @@ def page(
     found = near if near.older is not None else read(WINDOW)
     if found.older is not None:
         return found
-    floor = session.execute(_floor(WINDOW, before is not None), bounds).one_or_none()
+    floor = plain.read(session, _floor(WINDOW, before is not None), bounds).one_or_none()
     return found if floor is None else Page(found.sessions, floor.id, floor.timestamp)
 
 
@@ -115,7 +116,7 @@ def of_keys(session: Session, keys: Sequence[SessionKey]) -> Mapping[SessionKey,
         .outerjoin(answer, (answer.reply_to == prompt.id) & (answer.id == func.any(answers)))
         .where(prompt.id == func.any([each.prompt_id for each in keys]))
     )
-    found = {row[0]: FleetSession(*row[1:]) for row in session.execute(statement)}
+    found = {row[0]: FleetSession(*row[1:]) for row in plain.read(session, statement)}
     return {key: found[key.prompt_id] for key in keys if key.prompt_id in found}
 
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import Float, case, cast, func, literal, select, true
 
 from app.models import Container, ContainerLease, Gateway, GatewayEnded
+from app.queries import plain
+from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Callable, Mapping, Sequence
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 
@@ -40,6 +43,17 @@ class GatewayRow(NamedTuple):
     loop_lag_ms: int
 
 
+class EndedRow(NamedTuple):
+    """A gateway that was struck off; `silent` says that it did not stop by itself."""
+
+    id: uuid.UUID
+    address: str
+    version: str
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    silent: bool
+
+
 def holder(session: Session, container_id: uuid.UUID) -> Gateway | None:
     """Return the gateway that holds a container now, by the database's clock."""
     return session.scalar(
@@ -62,6 +76,8 @@ SORTS: Final[Mapping[str, Callable[[GatewayRow], Any]]] = {
 
 
 FIRST: Final = "started"
+MOST_ENDED: Final = 20
+"""The gateways struck off that are shown."""
 SILENT_AFTER: Final = dt.timedelta(minutes=1)
 """One whose last heartbeat was that long ago when it was struck off did not stop by itself."""
 
@@ -71,18 +87,23 @@ def sort_of(word: str) -> str:
     return word if word.removeprefix("-") in SORTS else FIRST
 
 
-def ended(session: Session, limit: int = 20) -> Sequence[GatewayEnded]:
+_ENDED: Final = (
+    select(
+        *(GatewayEnded.id, GatewayEnded.address, GatewayEnded.version),
+        *(GatewayEnded.started_at, GatewayEnded.ended_at),
+        GatewayEnded.ended_at - GatewayEnded.heartbeat_at > SILENT_AFTER,
+    )
+    .order_by(GatewayEnded.ended_at.desc())
+    .limit(fixed(MOST_ENDED))
+)
+
+
+def ended(session: Session) -> Sequence[EndedRow]:
     """Return the gateways that were struck off within a week, the last first."""
-    return session.scalars(select(GatewayEnded).order_by(GatewayEnded.ended_at.desc()).limit(limit)).all()
+    return [EndedRow._make(row) for row in plain.read(session, _ENDED)]
 
 
-def rows(
-    session: Session, sort: str = FIRST, holdings: Mapping[uuid.UUID | None, int] | None = None
-) -> Sequence[GatewayRow]:
-    """Return all gateways, the oldest first; the dead among them until they are struck off.
-
-    `sort` is one of SORTS, after a dash for the other way. `holdings` are what `held_by_each` has returned.
-    """
+def _rows() -> Select[Any]:
     silence = cast(func.extract("epoch", func.clock_timestamp() - Gateway.heartbeat_at), Float)
     state = case(
         (silence > Gateway.lease_seconds, "silent"),
@@ -94,10 +115,22 @@ def rows(
     columns: list[Any] = [
         computed[name] if name in computed else getattr(Gateway, name) for name in GatewayRow._fields
     ]
+    return select(*columns).order_by(Gateway.id)
+
+
+_ROWS: Final = _rows()
+
+
+def rows(
+    session: Session, sort: str = FIRST, holdings: Mapping[uuid.UUID | None, int] | None = None
+) -> Sequence[GatewayRow]:
+    """Return all gateways, the oldest first; the dead among them until they are struck off.
+
+    `sort` is one of SORTS, after a dash for the other way. `holdings` are what `held_by_each` has returned.
+    """
     held = holdings or held_by_each(session)
     found = [
-        row._replace(held=held.get(row.id, 0))
-        for row in map(GatewayRow._make, session.execute(select(*columns).order_by(Gateway.id)))
+        row._replace(held=held.get(row.id, 0)) for row in map(GatewayRow._make, plain.read(session, _ROWS))
     ]
     return sorted(found, key=SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from app.errors import NotFound
 from app.models import AcpConnection, AcpMessage, Container
 from app.protocol.frames import RpcKind
+from app.queries import plain
 from app.queries.fixed import fixed
 from app.queries.paging import KEPT
 
@@ -139,7 +140,7 @@ def _keys(
 ) -> Sequence[Key]:
     bound = {"before": before, "of": of}
     given = {name: value for name, value in bound.items() if value is not None}
-    return [Key(*row) for row in session.execute(statement, given)]
+    return [Key(*row) for row in plain.read(session, statement, given)]
 
 
 @lru_cache(KEPT)

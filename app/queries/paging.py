@@ -13,11 +13,13 @@ import json
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import literal, tuple_
+from sqlalchemy import bindparam, tuple_
 
 from app.errors import Invalid
+from app.queries import plain
 from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ LONGEST: Final = 1000
 NOT_ONE: Final = "it is not one of this list and order; start at its first page"
 BIGGEST: Final = 2**31 - 1
 KEPT: Final = 256
-"""Statements of first pages that are kept."""
+"""Statements of pages that are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,33 @@ def read(
         Invalid: the cursor is none of this order.
     """
     order = orders[where.sort]
+    found = plain.read(session, *keyed(statement, order, where, limit + 1)).all()
+    return _page(found, order, where, make, limit)
+
+
+def read_whole(
+    session: Session,
+    statement: Select[Any],
+    orders: Mapping[str, Order],
+    where: Where,
+    *,
+    limit: int = LIMIT,
+) -> Page[Any]:
+    """Return a page of what a statement selects whole, as objects of the session.
+
+    Raises:
+        Invalid: the cursor is none of this order.
+    """
+    order = orders[where.sort]
+    found = session.execute(*keyed(statement, order, where, limit + 1)).all()
+    return _page(found, order, where, itemgetter(0), limit)
+
+
+def _page(
+    found: Sequence[Any], order: Order, where: Where, make: Callable[[Sequence[Any]], Row], limit: int
+) -> Page[Row]:
+    """Make a page of the rows that were read, one more than it shows if there are more."""
     back = where.after is None and where.before is not None
-    found = session.execute(_limited(statement, order, where, limit + 1)).all()
     more, found = len(found) > limit, found[:limit]
     if back:
         found = found[::-1]
@@ -120,31 +147,36 @@ def read(
     )
 
 
-def _limited(statement: Select[Any], order: Order, where: Where, limit: int) -> Select[Any]:
-    if where.after is None and where.before is None:
-        return _first(statement, order, where, limit)
-    return keyed(statement, order, where).limit(fixed(limit))
+def keyed(
+    statement: Select[Any], order: Order, where: Where, limit: int
+) -> tuple[Select[Any], Mapping[str, Any]]:
+    """Return a statement's page, and the values of its cursor."""
+    cursor = where.after if where.after is not None else where.before
+    back = where.after is None and where.before is not None
+    values = [] if cursor is None else _parse(cursor, where.sort, order)
+    bound = {f"cursor_{place}": value for place, value in enumerate(values)}
+    return _ordered(statement, order, where.falls is not back, bool(bound), limit), bound
 
 
 @lru_cache(KEPT)
-def _first(statement: Select[Any], order: Order, where: Where, limit: int) -> Select[Any]:
-    """Return the statement of a first page, the same object for the same: SQLAlchemy knows it then."""
-    return keyed(statement, order, where).limit(fixed(limit))
+def _ordered(
+    statement: Select[Any],
+    order: Order,
+    falls: bool,  # noqa: FBT001 - a part of the key, as the next
+    from_cursor: bool,  # noqa: FBT001
+    limit: int,
+) -> Select[Any]:
+    """Put a statement in order, from the begin or a cursor on, with the columns of the key added.
 
-
-def keyed(statement: Select[Any], order: Order, where: Where) -> Select[Any]:
-    """Return the statement in its order, from its cursor on, with the columns of the key added."""
+    The same object for the same: SQLAlchemy knows it then.
+    """
     columns = [order.column] if order.tie is None else [order.column, order.tie]
-    cursor, falls = where.after, where.falls
-    if cursor is None and where.before is not None:
-        cursor, falls = where.before, not falls
-    if cursor is not None:
-        values = _parse(cursor, where.sort, order)
-        bound = [literal(value, column.type) for value, column in zip(values, columns, strict=True)]
+    if from_cursor:
+        bound = [bindparam(f"cursor_{place}", type_=each.type) for place, each in enumerate(columns)]
         left, right = (tuple_(*columns), tuple_(*bound)) if len(columns) > 1 else (columns[0], bound[0])
         statement = statement.where(left < right if falls else left > right)
     ways = [column.desc() if falls else column.asc() for column in columns]
-    return statement.add_columns(*columns).order_by(*ways)
+    return statement.add_columns(*columns).order_by(*ways).limit(fixed(limit))
 
 
 def write(sort: str, key: Sequence[Any]) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from app.models import AcpConnection, AcpConnectionTransition, Container
 from app.protocol.end_kinds import of_reason
 from app.protocol.states import ENDS, ConnectionStatus
+from app.queries import plain
 from app.queries.container_filter import NEVER, ContainerFilter
 from app.queries.containers import Counts
 from app.queries.fixed import fixed
@@ -94,7 +95,7 @@ def page(
 ) -> PastPage:
     """Return containers as they were at a moment, narrowed by their names and by what they were then."""
     bound = {"moment": moment, "after": after}
-    found = [PastRow(*row) for row in session.execute(_in_order(narrowed, limit + 1), bound)]
+    found = [PastRow._make(row) for row in plain.read(session, _in_order(narrowed, limit + 1), bound)]
     return PastPage(found[:limit], found[limit - 1].name if len(found) > limit else None)
 
 

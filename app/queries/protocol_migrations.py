@@ -200,7 +200,7 @@ def page(
         .options(contains_eager(ProtocolMigration.container))
         .where(*_conditions(narrowed))
     )
-    return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
+    return paging.read_whole(session, statement, ORDERS, where, limit=limit)
 
 
 def check(narrowed: MigrationFilter) -> None:

@@ -150,7 +150,7 @@ def page(
         Invalid: the cursor is none of this list.
     """
     statement = select(Rollout).where(*_conditions(narrowed))
-    return paging.read(session, statement, ORDERS, where, make=lambda row: row[0], limit=limit)
+    return paging.read_whole(session, statement, ORDERS, where, limit=limit)
 
 
 def _conditions(narrowed: RolloutFilter) -> Iterator[ColumnElement[bool]]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from app.errors import NotFound
 from app.models import Role, User
 from app.models.access import user_role
-from app.queries import paging
+from app.queries import paging, plain
 from app.queries.narrowing import Narrowing
 from app.queries.paging import Order
 
@@ -54,7 +54,7 @@ _SIGNED_IN: Final = select(User).where(User.fs_uniquifier == _KEY).options(joine
 
 def standing(session: Session, uniquifier: str) -> Hashable:
     """Return all that a signed-in person's requests depend on, to compare; None if there is nobody."""
-    found = session.execute(_STANDING, {"key": uniquifier}).one_or_none()
+    found = plain.read(session, _STANDING, {"key": uniquifier}).one_or_none()
     return None if found is None else (*found[:3], *sorted(found[3] or ()))
 
 

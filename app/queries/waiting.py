@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.models import AcpConnection, AcpMessage, AcpOpenRequest
 from app.protocol.states import ConnectionStatus, Direction
@@ -40,6 +41,15 @@ def oldest(connection: FromClause) -> FromClause:
         .correlate(connection)
         .lateral("waiting")
     )
+
+
+def oldest_of_each() -> FromClause:
+    """Return the id of the oldest that waits on each connection, be it lost or not: there are never many."""
+    waits = select(AcpOpenRequest.connection_id, AcpOpenRequest.id).ext(
+        distinct_on(AcpOpenRequest.connection_id)
+    )
+    inbound = waits.where(AcpOpenRequest.direction == fixed(Direction.INBOUND))
+    return inbound.order_by(AcpOpenRequest.connection_id, AcpOpenRequest.id).subquery("waiting")
 
 
 def on(connection_id: Any, status: Any) -> ColumnElement[bool]:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 
 from app.access import permission
 from app.extensions import db
 from app.live import recent
 from app.live.lines import looked_up
 from app.queries import audit as queries
-from app.web import command_line
+from app.web import command_line, reading
+from app.web.frames import framed
 from app.web.listing import Listing
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Mapping, Sequence
 
     from flask.typing import ResponseReturnValue
     from markupsafe import Markup
 
     from app.models import AuditEvent
+    from app.queries.audit import EventKey
 
 ACTIONS_KEPT_FOR: Final = 10.0
 """Seconds after which a filter offers an action that the trail has for the first time."""
@@ -31,33 +32,27 @@ bp = Blueprint("audit", __name__, url_prefix="/audit")
 
 @bp.get("/")
 @permission("read")
+@reading.alone
 def index() -> ResponseReturnValue:
     """Show who changed or tried what, the newest first."""
     session, narrowed = db.session(), queries.AuditFilter.of(request.args)
     listing = Listing("audit", narrowed, queries.ORDERS)
     page = queries.keys(session, narrowed, listing.where)
-    names = queries.names(session, page.rows)
-    return render_template(
+    actions = recent.figures("actions in the trail", lambda: queries.actions(session), ACTIONS_KEPT_FOR)
+    return framed(
         "audit/index.html",
+        {"rows": _lines(page.rows), "pages": listing.pages(page)},
+        found=bool(page.rows),
         narrowed=narrowed,
         listing=listing,
-        page=page,
-        lines=_lines([_Line(key.id, names.get(key.subject_id)) for key in page.rows]),
-        actions=recent.figures("actions in the trail", lambda: queries.actions(session), ACTIONS_KEPT_FOR),
+        actions=tuple(actions),
         cli=command_line.listed("audit", listing),
     )
 
 
-class _Line(NamedTuple):
-    """An event never changes, but what it is about may have another name, or none any more."""
+def _lines(keys: Sequence[EventKey]) -> Markup:
+    def load(missing: Sequence[EventKey]) -> Mapping[EventKey, Mapping[str, AuditEvent | str | None]]:
+        events = {each.id: each for each in queries.of_ids(db.session(), [key.id for key in missing])}
+        return {key: {"event": events[key.id], "name": key.name} for key in missing}
 
-    event_id: uuid.UUID
-    name: str | None
-
-
-def _lines(found: Sequence[_Line]) -> Markup:
-    def load(missing: Sequence[_Line]) -> Mapping[_Line, Mapping[str, AuditEvent | str | None]]:
-        events = {each.id: each for each in queries.of_ids(db.session(), [line.event_id for line in missing])}
-        return {line: {"event": events[line.event_id], "name": line.name} for line in missing}
-
-    return looked_up("audit/_event.html", found, load)
+    return looked_up("audit/_event.html", keys, load)

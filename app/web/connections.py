@@ -12,11 +12,13 @@ from markupsafe import Markup
 from app.access import permission
 from app.extensions import db
 from app.live import recent
+from app.live.fragments import fragment
 from app.protocol.states import Direction
-from app.queries import connection_list, ends, messages
 from app.queries import connections as queries
-from app.web import moments, past
+from app.queries import ends, messages
+from app.web import moments, past, reading
 from app.web.forms.connection import ConnectionForm
+from app.web.frames import framed
 from app.web.listing import filters
 from app.web.timeline import Timeline
 
@@ -34,6 +36,7 @@ ENDS_KEPT_FOR: Final = 5.0
 
 @bp.get("")
 @permission("read")
+@reading.alone
 def index() -> ResponseReturnValue:
     """List connections, also those that have ended, and count how they ended; or how all was at a moment."""
     if request.args.get("at", "").strip():
@@ -44,11 +47,15 @@ def index() -> ResponseReturnValue:
     after, before = _cursor("after"), _cursor("before")
     session = db.session()
     begun = after is None and before is None
-    found = None
-    if not begun:
-        found = connection_list.page(
-            session, narrowed.values(), order=narrowed.sorted_by, after=after, before=before
-        )
+    query = narrowed.in_url()
+    shown = fragment(
+        "connection_list",
+        narrowed=narrowed.values(),
+        order=narrowed.sorted_by,
+        query=list(query.items()),
+        after=after,
+        before=before,
+    )
     asked = (narrowed.since.data, narrowed.until.data)
 
     def cards() -> str:
@@ -61,15 +68,18 @@ def index() -> ResponseReturnValue:
             together=ends.together(session, first, until or now),
         )
 
-    return render_template(
+    put_in = {
+        "counts": fragment("connection_counts"),
+        "shown": shown,
+        "cards": Markup(recent.figures(("ends", *asked), cards, ENDS_KEPT_FOR)),  # noqa: S704 - a template's output
+        "now": moments.written(now),
+    }
+    return framed(
         "connections/index.html",
-        narrowed=narrowed,
-        page=found,
+        put_in,
         begun=begun,
-        query=narrowed.in_url(),
+        query=tuple(query.items()),
         filters=filters("connections/_filters.html", narrowed.said, narrowed=narrowed),
-        cards=Markup(recent.figures(("ends", *asked), cards, ENDS_KEPT_FOR)),  # noqa: S704 - a template's output
-        now=now,
     )
 
 
@@ -97,6 +107,7 @@ def show(connection_id: uuid.UUID) -> ResponseReturnValue:
 
 @bp.get("/<uuid:connection_id>/messages")
 @permission("read")
+@reading.alone
 def older_messages(connection_id: uuid.UUID) -> ResponseReturnValue:
     """Answer with the rows of the timeline that come before the cursor."""
     return render_template("messages/_older.html", timeline=Timeline.of_connection(connection_id))

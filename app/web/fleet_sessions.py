@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 
 from app.access import permission
+from app.live.fragments import fragment
 from app.queries.fleet_sessions import SessionFilter
+from app.web import reading
+from app.web.frames import framed
 from app.web.timeline import cursor
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ bp = Blueprint("fleet_sessions", __name__, url_prefix="/sessions")
 
 @bp.get("/")
 @permission("read")
+@reading.alone
 def index() -> ResponseReturnValue:
     narrowed, before = SessionFilter.read(request.args.get("container"), request.args.get("open")), cursor()
-    return render_template("sessions/fleet.html", before=before, narrowed=narrowed)
+    cursor_ = {} if before is None else {"before": before}
+    shown = fragment("fleet_sessions", narrowed=narrowed, **cursor_)
+    return framed("sessions/fleet.html", {"shown": shown}, begun=before is None, narrowed=narrowed)

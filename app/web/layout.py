@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
-from flask import current_app, request
-from flask_login import current_user
+from flask import current_app, g, request
 from markupsafe import Markup
 
 from app.access import Permission
@@ -38,7 +37,7 @@ def register(app: Flask) -> None:
 
 def part(name: str, *, viewer: bool = True) -> Markup:
     """Give a part of the layout; without `viewer` it is the same for everybody."""
-    seen = Seen(request.script_root, *_viewer()) if viewer else Seen(request.script_root, frozenset(), None)
+    seen = seen_by_viewer() if viewer else Seen(request.script_root, frozenset(), None)
     parts: dict[tuple[str, Seen], Markup] = current_app.extensions.setdefault("layout_parts", {})
     html = parts.get((name, seen))
     if html is None or current_app.jinja_env.auto_reload:
@@ -51,10 +50,14 @@ def part(name: str, *, viewer: bool = True) -> Markup:
 
 def rights() -> str:
     """Name what the signed-in person may do beside reading, for the style sheet to hide the rest."""
-    return " ".join(each for each in PERMISSIONS if each != "read" and may(each))
+    allowed = seen_by_viewer().may
+    return " ".join(each for each in PERMISSIONS if each != "read" and each in allowed)
 
 
-def _viewer() -> tuple[frozenset[str], str | None]:
-    if not current_user.is_authenticated:
-        return frozenset(), request.blueprint
-    return frozenset(each for each in PERMISSIONS if may(each)), request.blueprint
+def seen_by_viewer() -> Seen:
+    """Tell what decides the parts of this request's page; worked out once."""
+    seen: Seen | None = g.get("seen")
+    if seen is None:
+        allowed = frozenset(each for each in PERMISSIONS if may(each))
+        seen = g.seen = Seen(request.script_root, allowed, request.blueprint)
+    return seen

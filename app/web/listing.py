@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 
 from app.live.lines import looked_up
 from app.queries.paging import Where
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from app.queries.paging import Order
+    from app.queries.paging import Order, Page
 
 
 class Filters(Protocol):
@@ -38,7 +38,14 @@ class Listing:
         self.where = Where.of(request.args, orders)
         self._orders = orders
         self._path = url_for(f"{noun}.index")
-        self.narrowed = list(filters.in_url())
+        self.narrowed = tuple(filters.in_url())
+        self._said = (noun, self.where, self.narrowed)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Listing) and self._said == other._said
+
+    def __hash__(self) -> int:
+        return hash(self._said)
 
     @property
     def sort(self) -> str:
@@ -68,6 +75,12 @@ class Listing:
     def before(self, cursor: str) -> str:
         """Return the address of the page that comes before."""
         return self._href(self.sort, ("before", cursor))
+
+    def pages(self, page: Page[Any]) -> Markup:
+        """Render the links to the pages beside one."""
+        macros: Any = current_app.jinja_env.get_template("layouts/_list.html").module
+        links: Markup = macros.pages(self, page)
+        return links
 
     def by(self, name: str) -> str:
         """Return the address of the list in another order, or in this one the other way."""

@@ -8,16 +8,18 @@ import uuid
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, stream_with_context
+from markupsafe import Markup
 
 from app.access import permission
 from app.errors import Invalid
 from app.extensions import db
-from app.live.fragments import MOST_AROUND, NEIGHBOURS
+from app.live.fragments import MOST_AROUND, NEIGHBOURS, fragment
 from app.models.base import first_id_at, moment_of
 from app.queries import connections, message_search
 from app.queries import messages as queries
 from app.queries.message_filter import FIELDS, moment, parse, write
-from app.web import exports, payload_diff
+from app.web import exports, payload_diff, reading
+from app.web.frames import framed
 from app.web.schema_advice import advise
 from app.web.timeline import cursor
 
@@ -36,6 +38,10 @@ NEAR: Final = 25
 """Records before a time that is jumped to, and as many after it."""
 RAW_SHOWN: Final = 100_000
 """Characters of raw JSON in the page; beyond them it is offered as a file."""
+
+
+SHOWN_FIELDS: Final = tuple(FIELDS.items())
+"""What a filter may name, with what it means."""
 
 
 class Chip(NamedTuple):
@@ -58,6 +64,7 @@ class Place(NamedTuple):
 
 @bp.get("/")
 @permission("read")
+@reading.alone_without("filter")
 def index() -> ResponseReturnValue:
     """Show the messages of the fleet that a filter finds, the newest below and live, or around a time."""
     written, at = request.args.get("filter", "").strip(), request.args.get("at", "").strip()
@@ -69,21 +76,29 @@ def index() -> ResponseReturnValue:
             "filter": written,
             "at": at,
             "problem": f"{refused.field} {refused.problem}",
-            "fields": FIELDS,
+            "fields": SHOWN_FIELDS,
         }
         return render_template("messages/index.html", **about), 400
     before = place.begin if place else cursor()
     found = message_search.shown(db.session(), terms, before=before, limit=NEAR if place else ROWS)
-    return render_template(
+    filter_ = write(terms)
+    later = fragment("found_rows", records=place.later) if place else ""
+    put_in = {
+        "rows": fragment("found_rows", records=found.records),
+        "later": later,
+        "further": Markup(render_template("messages/_further.html", filter=filter_, found=found)),  # noqa: S704 - ours
+    }
+    return framed(
         "messages/index.html",
-        filter=write(terms),
+        put_in,
+        filter=filter_,
         at=at,
-        chips=[Chip(term, write(tuple(other for other in terms if other != term))) for term in terms],
-        found=found,
+        chips=tuple(Chip(term, write(tuple(other for other in terms if other != term))) for term in terms),
+        looked_to=found.looked_to is not None,
         before=before,
-        place=place,
-        without=[] if found.records or found.older or before else _without(terms),
-        fields=FIELDS,
+        place=place.at if place else None,
+        without=() if found.records or found.older or before else tuple(_without(terms)),
+        fields=SHOWN_FIELDS,
     )
 
 

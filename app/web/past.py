@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from flask import render_template, request
+from markupsafe import Markup
 
 from app.extensions import db
 from app.live import recent
+from app.live.lines import lines
 from app.queries import past as queries
 from app.queries.past import RANGES, USUAL
 from app.web import moments
 from app.web.forms.past import PastForm
+from app.web.frames import framed
 from app.web.listing import filters
 
 if TYPE_CHECKING:
@@ -26,13 +29,26 @@ def show(noun: str) -> ResponseReturnValue:
     at = moments.argument("at") or moments.now()
     narrowed = PastForm(request.args)
     session, after = db.session(), narrowed.after.data or ""
-    return render_template(
+    page = queries.page(session, at, narrowed.values(), after=after)
+    about = {"noun": noun, "endpoint": f"{noun}.index", "at": at}
+
+    def counts() -> str:
+        return render_template("past/_counts.html", counts=queries.counts(session, at), **about)
+
+    def pages() -> str:
+        return render_template("past/_pages.html", page=page, after=after, query=narrowed.in_url(), **about)
+
+    put_in = {
+        "counts": Markup(recent.figures(("states at", noun, at), counts, COUNTED_FOR)),  # noqa: S704 - a
+        "rows": lines("past/_row.html", page.rows, noun=noun),
+        "pages": Markup(pages() if page.after or (page.rows and after) else ""),  # noqa: S704 - template's output
+    }
+    return framed(
         "past/index.html",
-        noun=noun,
-        at=at,
-        narrowed=narrowed,
-        after=after,
-        page=queries.page(session, at, narrowed.values(), after=after),
+        put_in,
+        **about,
+        found=bool(page.rows),
+        searched=bool(narrowed.in_url() or after),
         filters=filters(
             "past/_form.html",
             (noun, at, narrowed.said),
@@ -40,7 +56,6 @@ def show(noun: str) -> ResponseReturnValue:
             at=at,
             narrowed=narrowed,
         ),
-        counts=recent.figures(("states at", at), lambda: queries.counts(session, at), COUNTED_FOR),
     )
 
 

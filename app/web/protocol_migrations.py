@@ -9,16 +9,18 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db
+from app.live.fragments import fragment
 from app.protocol.states import Cause
 from app.protocol.strategies import Plan
 from app.queries import containers
 from app.queries import protocol_migrations as queries
 from app.services import preflights, protocol_migrations, way_home
-from app.web import command_line
+from app.web import command_line, reading
 from app.web.failures import tell
 from app.web.forms.errors import report, tell_problems
 from app.web.forms.protocol_migration import WORDS, AskedForm, MigrationForm, PlanForm
 from app.web.forms.way_home import WayHomeForm
+from app.web.frames import framed
 from app.web.listing import Listing
 
 if TYPE_CHECKING:
@@ -34,16 +36,18 @@ bp = Blueprint("protocol_migrations", __name__)
 
 @bp.get("/protocol-migrations")
 @permission("read")
+@reading.alone
 def index() -> ResponseReturnValue:
     """List them, narrowed and paged; the first page is live."""
     narrowed = queries.MigrationFilter.of(request.args)
     listing = Listing("protocol_migrations", narrowed, queries.ORDERS)
-    return render_template(
+    return framed(
         "protocol_migrations/index.html",
+        {"shown": fragment("migrations", narrowed=narrowed, where=listing.where)},
         narrowed=narrowed,
         listing=listing,
-        outcomes=list(queries.Outcome),
-        causes=list(Cause),
+        outcomes=tuple(queries.Outcome),
+        causes=tuple(Cause),
         cli=command_line.listed("migrations", listing),
     )
 

@@ -9,8 +9,11 @@ from flask import Blueprint, render_template, request
 from app.access import permission
 from app.errors import NotFound
 from app.extensions import db
+from app.live.lines import lines
 from app.queries import acp_sessions as queries
 from app.queries import containers
+from app.web import reading
+from app.web.frames import framed
 from app.web.timeline import cursor
 
 if TYPE_CHECKING:
@@ -23,10 +26,13 @@ bp = Blueprint("sessions", __name__, url_prefix="/containers/<uuid:container_id>
 
 @bp.get("/")
 @permission("read")
+@reading.alone
 def index(container_id: uuid.UUID) -> ResponseReturnValue:
     container = containers.get(db.session(), container_id)
     found = queries.of_container(db.session(), container_id)
-    return render_template("sessions/index.html", container=container, sessions=found)
+    rows = lines("sessions/_entry.html", found, container_id=container_id)
+    about = {"container_id": container_id, "name": container.name, "found": bool(found)}
+    return framed("sessions/index.html", {"rows": rows}, **about)
 
 
 @bp.get("/<path:session_id>")

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
 
 from app.access import actor, permission
 from app.errors import ConsoleError
 from app.extensions import db
+from app.live.lines import lines
 from app.queries import users as queries
 from app.services import users
 from app.services.users import RoleName
-from app.web import command_line
+from app.web import command_line, reading
 from app.web.forms.errors import report
 from app.web.forms.user import UserChangeForm, UserForm
+from app.web.frames import framed
 from app.web.listing import Listing
 
 if TYPE_CHECKING:
@@ -27,16 +30,20 @@ bp = Blueprint("users", __name__, url_prefix="/users")
 
 @bp.get("/")
 @permission("manage")
+@reading.alone
 def index() -> ResponseReturnValue:
     """List the people, narrowed and paged."""
     narrowed = queries.UserFilter.of(request.args)
     listing = Listing("users", narrowed, queries.ORDERS)
-    return render_template(
+    page = queries.page(db.session(), narrowed, listing.where)
+    rows = lines("users/_row.html", page.rows, you=current_user.id)
+    return framed(
         "users/index.html",
-        page=queries.page(db.session(), narrowed, listing.where),
+        {"rows": rows, "pages": listing.pages(page)},
+        found=bool(page.rows),
         narrowed=narrowed,
         listing=listing,
-        roles=list(RoleName),
+        roles=tuple(RoleName),
         cli=command_line.listed("users", listing),
     )
 

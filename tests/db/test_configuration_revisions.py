@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, text, update
 
 from app.errors import Invalid, NotFound, Outdated
 from app.models import AcpConnectionConfiguration, AuditEvent, Container
@@ -205,3 +205,47 @@ def test_the_list_is_narrowed_and_paged(session: Session, register: Register) ->
     top = stored.page(session, RevisionFilter(), limit=2)
     rest = stored.page(session, RevisionFilter(), before=top[-1].revision.id)
     assert [row.revision.number for row in rest] == [1, 1]
+
+
+def test_a_page_of_a_field_is_read_by_its_index_however_rarely_it_is_changed(
+    session: Session, register: Register
+) -> None:
+    container = register()
+    save(session, container, enable_metrics=False)
+    session.flush()
+    session.execute(
+        text(
+            "INSERT INTO acp_connection_configuration_revision"
+            " (id, container_id, number, settings, changed, actor, reason)"
+            " SELECT gen_random_uuid(), container_id, number + n, settings, ARRAY['idle_timeout'], actor, ''"
+            " FROM acp_connection_configuration_revision, generate_series(1, 5000) n WHERE number = 2"
+        )
+    )
+    session.execute(text("ANALYZE acp_connection_configuration_revision"))
+    read: list[int] = []
+
+    def measure(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+            plan = cursor.fetchone()[0][0]["Plan"]
+            read.append(rows_read(plan))
+
+    event.listen(session.get_bind(), "before_cursor_execute", measure)
+    try:
+        found = {
+            field: len(stored.page(session, RevisionFilter(field=field)))
+            for field in AcpConnectionConfiguration.FIELDS
+        }
+    finally:
+        event.remove(session.get_bind(), "before_cursor_execute", measure)
+    assert found == dict.fromkeys(found, 0) | {"idle_timeout": 50, "enable_metrics": 1}
+    assert max(read) <= 50
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """Return how many revisions a plan has looked at."""
+    own = plan.get("Relation Name") == "acp_connection_configuration_revision"
+    looked = (
+        (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"] if own else 0
+    )
+    return int(looked) + sum(map(rows_read, plan.get("Plans", [])))

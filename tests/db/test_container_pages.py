@@ -258,11 +258,11 @@ def test_ten_thousand_are_not_sorted(
     where = Where(sort, falls)
     with Session(engine) as session:
         if place != "first":
-            cursor = containers.page(session, narrowed, where, limit=1200).after  # far from both ends
-            where = replace(where, **{place: cursor})
+            far = containers.page(session, narrowed, where, limit=1200).after  # from both ends
+            where = replace(where, **{place: far})
     engine.dispose()
-    statement = keyed(containers.rows_of(narrowed), ORDERS[sort], where).limit(51)
-    plans = list(nodes(plan_of(crowded, statement)))
+    statement, cursor = keyed(containers.rows_of(narrowed), ORDERS[sort], where, limit=51)
+    plans = list(nodes(plan_of(crowded, statement.params(cursor))))
     assert any(node.get("Index Name") == INDEXES[sort] for node in plans)
     # Each container's few messages are sorted by themselves; nothing that reads containers is.
     for node in plans:

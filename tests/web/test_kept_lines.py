@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.live import lines
+from app.protocol.states import ConnectionStatus
+from app.services import connections
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
     from flask import Flask
 
@@ -30,6 +34,47 @@ def test_a_kept_row_of_a_message_goes_with_its_record_and_has_todays_name(
     world.session.delete(record)
     world.session.commit()
     assert f"message-{record.id}" not in viewer.get("/messages/").text
+
+
+def test_a_kept_line_of_a_container_or_connection_says_what_is_so_now(
+    sign_in: SignIn, world: World, app: Flask
+) -> None:
+    container = world.container("old-name")
+    viewer, session = sign_in("viewer"), world.session
+
+    def shown(path: str, words: str) -> bool:
+        return words in viewer.get(path).text
+
+    assert shown("/containers", "never")
+    connection = world.connected(container)
+    changes: list[tuple[Callable[[], object], tuple[str, str]]] = [
+        (lambda: connections.note(session, connection, latency_ms=12.5), ("12.5 ms", "12.5 ms")),
+        (lambda: setattr(container, "name", "new-name"), (">new-name</a>", ">new-name</a>")),
+        (lambda: world.migrated(container, connection), ("protocol-acp", "protocol-acp")),
+        (lambda: connections.note(session, connection, last_error="boom"), ("", "")),
+        (
+            lambda: connections.move(session, connection, ConnectionStatus.ERROR, "fell over"),
+            ("boom", "fell over"),
+        ),
+    ]
+    for change, (of_container, of_connection) in changes:
+        viewer.get("/containers")
+        viewer.get("/connections")
+        change()
+        session.commit()
+        assert shown("/containers", of_container)
+        assert shown("/connections", of_connection)
+    kept = app.extensions["lines"]
+    assert [
+        len({key[0].id for key in kept[f"{noun}/_row.html"]}) for noun in ("containers", "connections")
+    ] == [
+        1,
+        1,
+    ]
+    session.delete(container)
+    session.commit()
+    assert not shown("/containers", "new-name")
+    assert not shown("/connections", "new-name")
 
 
 def test_a_row_of_any_length_is_shown_but_not_kept(sign_in: SignIn, world: World, app: Flask) -> None:
