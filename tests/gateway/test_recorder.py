@@ -73,12 +73,12 @@ def test_nothing_is_delivered_before_it_is_committed(record: Any, store: Store) 
     assert all(stored >= number for number, stored in enumerate(stored_at_delivery, 1))
 
 
-def test_the_database_is_not_left_waiting_while_the_loop_is_busy(record: Any, store: Store) -> None:
+def test_the_database_is_not_left_waiting_while_the_loop_is_busy(record: Any) -> None:
     """Between an exchange's two round trips it waits for the rows; texts that come do not hold them up."""
 
     async def scenario(bench: Bench) -> None:
         bench.append()
-        while bench.recorder._copier is None or bench.recorder._copier._done is None:
+        while bench.recorder._copier is None or bench.recorder._copier._done is None:  # noqa: ASYNC110 - untold
             await asyncio.sleep(0)
         deadline = time.monotonic() + 20
         while not bench.stored():  # no turn of the loop from here on
