@@ -52,9 +52,9 @@ class Copier:
             psycopg.Error: the server refused it, and the connection is as before.
         """
         self._rows, self._results = rows, []
+        self._libpq.send_query(statements.encode())
         self._done = self._loop.create_future()
         socket = self._libpq.socket
-        self._libpq.send_query(statements.encode())
         self._loop.add_reader(socket, self.look)
         try:
             self._flush()
