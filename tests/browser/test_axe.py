@@ -22,8 +22,8 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 """The rules that a theme can break."""
-RUN = """async (runOnly) => {
-  const { violations } = await axe.run(document, { runOnly, resultTypes: ["violations"] });
+RUN = """async ([within, runOnly]) => {
+  const { violations } = await axe.run(within, { runOnly, resultTypes: ["violations"] });
   const place = (node) => `${node.html.slice(0, 200)} ${node.failureSummary}`;
   return violations.map((each) => [each.id, each.nodes.slice(0, 5).map(place)]);
 }"""
@@ -50,7 +50,7 @@ def looked_at(browser: Browser, product: Product) -> Iterator[Page]:
     context.close()
 
 
-def violations(page: Page) -> dict[str, Any]:
+def violations(page: Page, within: str = "html") -> dict[str, Any]:
     """Return what axe finds in each look at a page: all in the light, what is of colours in the dark."""
     # Rows out of sight are not laid out until they are scrolled to; axe would measure a half of them.
     page.add_style_tag(content="* { content-visibility: visible !important }")
@@ -59,7 +59,7 @@ def violations(page: Page) -> dict[str, Any]:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
         look = f"{theme}-{width}"
-        found[look] = page.evaluate(RUN, TAGS if theme == "light" else OF_COLOURS)
+        found[look] = page.evaluate(RUN, [within, TAGS if theme == "light" else OF_COLOURS])
         if (pixels := page.evaluate(WIDER)) > 0:
             found[look].append(f"{pixels} px too wide")
     return {look: says for look, says in found.items() if says}
@@ -88,7 +88,8 @@ def test_nothing_is_found_while_a_menu_is_open(looked_at: Page, width: int) -> N
     looked_at.goto("/")
     for summary in looked_at.locator(".topbar summary:visible").all():
         summary.click()
-        assert violations(looked_at) == {}, str(summary)
+        # It lies over the page, of whose links it may leave a strip.
+        assert violations(looked_at, within=".topbar") == {}, str(summary)
         looked_at.set_viewport_size({"width": width, "height": 900})
 
 
