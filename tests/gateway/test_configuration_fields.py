@@ -185,7 +185,8 @@ def test_enable_bulk_operations_decides_who_takes_part_in_fleet_wide_actions(
         store.ask_all("reconnect", 2)
     store.configure("apart", enable_bulk_operations=True)
     eventually(
-        lambda: store.rows("SELECT FROM connection_action WHERE finished_at IS NULL"), lambda rows: not rows
+        lambda: store.rows("SELECT id FROM connection_action WHERE finished_at IS NULL"),
+        lambda rows: not rows,
     )
     assert store.ask_all("reconnect", 2) == 2
     eventually(lambda: store.connected("apart")["id"], lambda now: now != kept["id"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-_LEFT = "SELECT FROM pg_stat_activity WHERE datname = %s"
+_LEFT = "SELECT pid FROM pg_stat_activity WHERE datname = %s"
 
 
 @contextmanager
