@@ -166,6 +166,15 @@ class HttpTransport:
         await self.close("it is lost")
 
     async def close(self, reason: str) -> None:
+        """End it to the end, also where whoever asks for that is cancelled: no socket may be left behind."""
+        ending = asyncio.create_task(self._end(reason))
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait({ending})
+            raise
+
+    async def _end(self, reason: str) -> None:
         self._closed = True
         under_way = [*self._posts, *self._exchanges]
         for each in under_way:

@@ -51,6 +51,10 @@ class Healthy(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def log_error(self, format: str, *_: object) -> None:  # noqa: A002 - the interface's
         self.late.append(format)
 
@@ -112,3 +116,20 @@ def test_a_dial_that_is_given_up_leaves_no_socket(healthy: str, steps: int) -> N
 
     asyncio.run(scenario())
     gc.collect()  # a socket that was left is told of here, and not in a later test
+
+
+@pytest.mark.parametrize("steps", range(24))
+def test_an_end_that_is_cancelled_leaves_no_socket(healthy: str, steps: int) -> None:
+    endpoint = parse_endpoint(healthy)
+
+    async def scenario() -> None:
+        transport = await open_http(Address(endpoint, endpoint.host, None, {}), "/rpc")
+        transport.send("{}", new_id())
+        closing = asyncio.create_task(transport.close("enough"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+
+    asyncio.run(scenario())
+    gc.collect()
