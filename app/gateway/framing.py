@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from websockets.frames import Opcode
 from websockets.utils import apply_mask
 
 WHOLE_TEXT: Final = 0x81
 """The first byte of a text in one frame: final, no extension's bit set."""
 MASKED: Final = 0x80
 """Set in the second byte of a frame whose payload is masked."""
+_OPCODE: Final = 0x0F
+_OPCODES: Final = frozenset(Opcode)
 _TWO_BYTES: Final = 126
 _EIGHT_BYTES: Final = 127
 _KEY: Final = 4
@@ -34,6 +37,17 @@ def bounds(data: bytes | bytearray, start: int) -> tuple[int, int] | None:
     if masked:
         header += _KEY
     return (header, header + size) if len(data) >= header else None
+
+
+def is_wrong(data: bytes | bytearray, start: int, *, masked: bool) -> bool:
+    """Tell whether two bytes are enough to refuse the frame at `start`, before the rest of it is there.
+
+    Its opcode is none, or it is masked where it must not be, or not where it must.
+    """
+    second = start + 1
+    if len(data) <= second:
+        return False
+    return data[start] & _OPCODE not in _OPCODES or (data[second] >= MASKED) is not masked
 
 
 def payload(data: bytes | bytearray, body: int, stop: int, *, masked: bool) -> bytes | bytearray:

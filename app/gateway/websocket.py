@@ -236,18 +236,20 @@ class WebSocket(asyncio.Protocol):
 
     def _frames(self, data: bytes | bytearray) -> int:
         """Take what is whole; return how many bytes that was."""
-        start = 0
+        start, masked = 0, not self._client
         while not self._over and (found := framing.bounds(data, start)) is not None:
             body, stop = found
             if stop - body > LARGEST_FRAME:  # the header is enough for the protocol to refuse it
                 self._tell(bytes(data[start:body]))
             elif stop > len(data):
-                return start
+                break
             elif data[start] == framing.WHOLE_TEXT and self._plain(data[start + 1]):
-                self._deliver(framing.payload(data, body, stop, masked=not self._client))
+                self._deliver(framing.payload(data, body, stop, masked=masked))
             else:
                 self._tell(bytes(data[start:stop]))
             start = stop
+        if not self._over and framing.is_wrong(data, start, masked=masked):
+            self._tell(bytes(data[start : start + 2]))
         return len(data) if self._over else start
 
     def _plain(self, second: int) -> bool:

@@ -8,7 +8,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import serve
 from websockets.client import ClientProtocol
@@ -282,6 +282,9 @@ _FRAMES = st.one_of(
     spoil=st.none() | st.tuples(st.integers(0, 400), st.integers(0, 255)),
     cuts=st.lists(st.integers(0, 500), max_size=6),
 )
+@example([[Frame(Opcode.TEXT, b"")], [Frame(Opcode.TEXT, b"", fin=False)]], (1, 1), [])  # 00 80: masked
+@example([[Frame(Opcode.BINARY, b"\x83~")]], (1, 0), [])  # 83 7e: no opcode, and the size is not there yet
+@example([[Frame(Opcode.BINARY, b"\x83\x05")]], (1, 0), [])  # nor the payload
 def test_any_bytes_in_any_pieces_come_to_what_the_library_makes_of_them(
     frames: list[list[Frame]], spoil: tuple[int, int] | None, cuts: list[int]
 ) -> None:
