@@ -113,7 +113,7 @@ class Migrations:
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         cursor = self.connection.execute(query.encode())
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 @pytest.fixture

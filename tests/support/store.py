@@ -60,7 +60,7 @@ class Store:
 
     def rows(self, query: str, *values: object) -> list[Row]:
         cursor = self._connection.execute(query.encode(), values)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []  # rows may have no columns
 
     @contextmanager
     def session(self) -> Iterator[Session]:
