@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from app.demo.fleet import Behaviour
 
 MAX_FRAME = 16 * 2**20  # wire.md, Transport
-TICK_SECONDS = 0.1  # uvicorn's own measure
-STEP_SECONDS = 0.01
 SHUTDOWN_SECONDS = 2  # what an open request may still take; every viewer of the product is closed as fast
 
 
@@ -57,44 +54,15 @@ async def serve(
         finally:
             for container in fleet.values():
                 container.freeze(frozen=False)  # or its open requests would hold the server up
-            server.end()
+            server.should_exit = True
             await serving
 
 
 class _Server(uvicorn.Server):
-    """Ends at once, where uvicorn's own takes three to four tenths of a second: it looks in such steps."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._ending = asyncio.Event()
-
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to whoever runs the fleet."""
         yield
-
-    def end(self) -> None:
-        self.should_exit = True
-        self._ending.set()
-
-    async def main_loop(self) -> None:
-        ticks = itertools.count()
-        while not await self.on_tick(next(ticks)):  # every tenth makes the header Date anew
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), TICK_SECONDS)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, and give those that are open SHUTDOWN_SECONDS for what they are about."""
-        for each in (*self.servers, *(sockets or ())):
-            each.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SHUTDOWN_SECONDS):
-                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - they tell nobody
-                    await asyncio.sleep(STEP_SECONDS)
-        for task in self.server_state.tasks:
-            task.cancel()
 
 
 def _config(fleet: Mapping[str, Container], certificate: Path | None) -> uvicorn.Config:
@@ -107,6 +75,7 @@ def _config(fleet: Mapping[str, Container], certificate: Path | None) -> uvicorn
         lifespan="off",
         log_config=None,
         access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ssl_certfile=certificate,
     )
 
