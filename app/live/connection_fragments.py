@@ -75,7 +75,7 @@ def listed(
     after: uuid.UUID | None = None,
     before: uuid.UUID | None = None,
 ) -> Mapping[str, Any]:
-    page = connection_list.keys(session, narrowed, order=order, after=after, before=before)
+    page = connection_list.keys(session, narrowed, connection_list.Place(order, after, before))
 
     def load(missing: Sequence[ConnectionKey]) -> Mapping[ConnectionKey, Mapping[str, Any]]:
         found = connection_list.of_keys(session, missing)

@@ -24,7 +24,7 @@ from app.protocol.redaction_rules import (
 )
 from app.protocol.rpc import RpcKind
 from app.protocol.scrubbing import Scrubber, mark
-from app.protocol.secrets import Secrets, has_long_run, hints, looks_random
+from app.protocol.secrets import MAX_CACHED, Secrets, has_long_run, hints, looks_random
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +60,7 @@ class _Rules:
 
     def key(self, name: str) -> _Key:
         """Look at a member's name; the same come again in every frame."""
-        return self._short_key(name) if len(name) <= _MAX_CACHED else self._key(name)
+        return self._short_key(name) if len(name) <= MAX_CACHED else self._key(name)
 
     def _key(self, name: str) -> _Key:
         may = _NAME.fullmatch(name) is not None and hints(name)
@@ -216,7 +216,6 @@ def _refuse_constant(name: str) -> Any:
 
 
 _NONE: Final[Rules] = {}
-_MAX_CACHED: Final = 64  # longer names are rare; strangers choose them, so they must not fill the cache
 _NAME: Final = re.compile(r"[\w.-]+", re.ASCII)
 _NEVER_CLEAN: Final = (RpcKind.INVALID, RpcKind.ERROR)
 _decode_fast: Final = msgspec.json.Decoder(float_hook=_number).decode

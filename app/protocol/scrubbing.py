@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from app.protocol.assignments import Assignments
 from app.protocol.contexts import CONTEXTS, PRIVATE_KEY
 from app.protocol.redaction_rules import FORMS
-from app.protocol.secrets import MOST_FINDS, TooMany, compiled, finds, has_long_run, relaxed
+from app.protocol.secrets import MAX_CACHED, MOST_FINDS, TooMany, compiled, finds, has_long_run, relaxed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +29,6 @@ _BLOB: Final = re.compile(
     re.ASCII,
 )
 _DIGIT: Final = re.compile(b"[0-9]")
-_MAX_CACHED: Final = 64
-"""Ids, names and words repeat from frame to frame, and are shorter than this many characters."""
 MOST_WORK: Final = 2 * 10**9
 """Characters that an operator's form is searched in at most, over all finds in a text: some seconds."""
 
@@ -79,7 +77,7 @@ class Scrubber:
 
         PostgreSQL takes no NUL, which becomes its picture U+2400, and no half pair, which becomes U+FFFD.
         """
-        return self._scrub_short(text) if len(text) <= _MAX_CACHED else self._scrub(text)
+        return self._scrub_short(text) if len(text) <= MAX_CACHED else self._scrub(text)
 
     def _scrub(self, text: str) -> str:
         text = text if text.isascii() else _HALF.sub("\ufffd", text)

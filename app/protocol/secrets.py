@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _MEMORY: Final = 4 << 20
 """Bytes for a pattern's automaton, which it fills in the course of a million strange frames; where it needs
 more, RE2 begins it anew, or is slower but still linear. On recorded frames 64 MiB are no faster."""
-_MAX_CACHED: Final = 64  # longer names are rare; strangers choose them, so they must not fill the cache
+MAX_CACHED: Final = 64
+"""Characters of a name or text that is kept: longer ones are rare, and strangers choose them."""
 
 MOST_FINDS: Final = 20_000
 """A text in which a rule finds more is hidden whole, so that nobody can make redaction long with them."""
@@ -110,7 +111,7 @@ class Secrets:
 
     def kind_of_name(self, name: str) -> str | None:
         """Return what kind of secret a key, variable or header of this name holds; None for none."""
-        return self._kind_of_short(name) if len(name) <= _MAX_CACHED else self._kind_of_name(name)
+        return self._kind_of_short(name) if len(name) <= MAX_CACHED else self._kind_of_name(name)
 
     def _kind_of_name(self, name: str) -> str | None:
         words = _words(name)
@@ -121,7 +122,7 @@ class Secrets:
 
 def hints(name: str) -> bool:
     """Tell whether a name may tell a secret, if the value looks random."""
-    return _hints_of_short(name) if len(name) <= _MAX_CACHED else False
+    return _hints_of_short(name) if len(name) <= MAX_CACHED else False
 
 
 @lru_cache(maxsize=4096)

@@ -115,12 +115,15 @@ class ConnectionPage(NamedTuple, Generic[Line]):
     after: uuid.UUID | None
 
 
-class _Place(NamedTuple):
-    """Where a page begins."""
+class Place(NamedTuple):
+    """Which page: its order, and the id after or before which it stands; the first without."""
 
-    order: str
-    after: uuid.UUID | None
-    before: uuid.UUID | None
+    order: str = ""
+    after: uuid.UUID | None = None
+    before: uuid.UUID | None = None
+
+
+FIRST: Final = Place()
 
 
 class _Kind(NamedTuple, Generic[Line]):
@@ -131,29 +134,17 @@ class _Kind(NamedTuple, Generic[Line]):
 
 
 def page(
-    session: Session,
-    narrowed: ConnectionFilter,
-    *,
-    order: str = "",
-    after: uuid.UUID | None = None,
-    before: uuid.UUID | None = None,
-    limit: int = 50,
+    session: Session, narrowed: ConnectionFilter, place: Place = FIRST, limit: int = 50
 ) -> ConnectionPage[ConnectionRow]:
     """Return one page in the order of opening, found by key, so that the last is as fast as the first."""
-    return _page(session, _WHOLE, narrowed, _Place(order, after, before), limit)
+    return _page(session, _WHOLE, narrowed, place, limit)
 
 
 def keys(
-    session: Session,
-    narrowed: ConnectionFilter,
-    *,
-    order: str = "",
-    after: uuid.UUID | None = None,
-    before: uuid.UUID | None = None,
-    limit: int = 50,
+    session: Session, narrowed: ConnectionFilter, place: Place = FIRST, limit: int = 50
 ) -> ConnectionPage[ConnectionKey]:
     """Return which connections `page` would, without reading more of them."""
-    return _page(session, _KEYS, narrowed, _Place(order, after, before), limit)
+    return _page(session, _KEYS, narrowed, place, limit)
 
 
 def of_keys(session: Session, keys: Sequence[ConnectionKey]) -> Mapping[ConnectionKey, ConnectionRow]:
@@ -164,7 +155,7 @@ def of_keys(session: Session, keys: Sequence[ConnectionKey]) -> Mapping[Connecti
 
 
 def _page(
-    session: Session, kind: _Kind[Line], narrowed: ConnectionFilter, place: _Place, limit: int
+    session: Session, kind: _Kind[Line], narrowed: ConnectionFilter, place: Place, limit: int
 ) -> ConnectionPage[Line]:
     order, after, before = place
     rising = (order == OLDEST) == (before is None)

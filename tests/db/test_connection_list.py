@@ -10,7 +10,7 @@ from app.models import AcpConnectionTransition
 from app.protocol.endings import Ending
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connection_list
-from app.queries.connection_list import OLDEST, ConnectionFilter
+from app.queries.connection_list import OLDEST, ConnectionFilter, Place
 from app.services import connections
 from app.services.connections import Closed
 from tests.db.test_connections import NEGOTIATED
@@ -85,14 +85,14 @@ def test_pages_follow_each_other_both_ways(session: Session, register: Register,
         for number in range(5)
     ]
     expected = made if order == OLDEST else made[::-1]
-    first = connection_list.page(session, ALL, order=order, limit=2)
-    second = connection_list.page(session, ALL, order=order, after=first.after, limit=2)
-    last = connection_list.page(session, ALL, order=order, after=second.after, limit=2)
+    first = connection_list.page(session, ALL, Place(order), limit=2)
+    second = connection_list.page(session, ALL, Place(order, after=first.after), limit=2)
+    last = connection_list.page(session, ALL, Place(order, after=second.after), limit=2)
     assert [row.id for page in (first, second, last) for row in page.rows] == expected
     assert (first.before, last.after) == (None, None)
-    back = connection_list.page(session, ALL, order=order, before=last.before, limit=2)
+    back = connection_list.page(session, ALL, Place(order, before=last.before), limit=2)
     assert back == second
-    assert connection_list.page(session, ALL, order=order, before=second.before, limit=2) == first
+    assert connection_list.page(session, ALL, Place(order, before=second.before), limit=2) == first
 
 
 def test_a_range_is_of_the_changes(session: Session, rows: list[AcpConnection]) -> None:

@@ -37,6 +37,11 @@ def test_statements_stay_prepared_between_requests(app: Flask, sign_in: SignIn) 
     eventually(prepared)
 
 
+def add(app: Flask, views: Blueprint) -> None:
+    app._got_first_request = False  # the application has begun already
+    app.register_blueprint(views)
+
+
 def test_a_lists_request_has_no_transaction_and_cannot_write(
     app: Flask, sign_in: SignIn, world: World
 ) -> None:
@@ -59,8 +64,7 @@ def test_a_lists_request_has_no_transaction_and_cannot_write(
             db.session.flush()
         return "refused"
 
-    app._got_first_request = False  # the application has begun already
-    app.register_blueprint(views)
+    add(app, views)
     viewer = sign_in("viewer")
     first, second = viewer.get("/both").json
     assert first != second  # now() is when the transaction began
@@ -85,7 +89,6 @@ def test_a_view_that_reads_keeps_nothing_that_it_wrote_by_mistake(
         db.session.flush()
         return "done"
 
-    app._got_first_request = False  # the application has begun already
-    app.register_blueprint(views)
+    add(app, views)
     assert sign_in("viewer").get("/mistake").text == "done"
     assert world.session.scalar(select(func.count()).where(Container.owner == "nobody")) == 0
