@@ -1,4 +1,7 @@
-"""Round trips, socket to committed record to the other socket, against relays that record nothing."""
+"""Round trips, socket to committed record to the other socket, against relays that record nothing.
+
+And against one that does nothing but record (bench/least.py): no gateway on these cores can have more.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,14 @@ import picows
 import psutil
 
 from app.protocol.states import Protocol
+from app.services import connections
+from app.services import containers as services
 from app.services.containers import ContainerValues
 from bench.common import RUNS, Limit, line, machine, percentile
 from bench.mitm import installed, mitmproxy
 from bench.pingpong import Peers, containers
 from bench.relays import RELAYS
-from bench.stage import stage
+from bench.stage import ACTOR, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +34,8 @@ CONNECTIONS: Final = 50
 NAMES: Final = [f"bench-{number}" for number in range(CONNECTIONS)]
 PATIENCE: Final = 60.0
 GATEWAY: Final = "gateway"
+LEAST: Final = "relay that only copies"
+VERSION: Final = "1.0.0"
 WARM_UP: Final = 0.5
 """Seconds of the run before the ones that count."""
 
@@ -52,11 +59,20 @@ class Contender:
         self.medians.append(percentile(times, 50) * 1000)
 
 
+def container(name: str, port: int) -> ContainerValues:
+    """Return what a container is registered with."""
+    return ContainerValues(
+        name=name,
+        endpoint_url=f"http://127.0.0.1:{port}/{name}",
+        supported_protocols=(Protocol.ACP,),
+        preferred_protocol=Protocol.ACP,
+    )
+
+
 @contextmanager
-def relay(name: str, port: int) -> Iterator[tuple[str, int]]:
-    """Run a relay; yield its URL and its process id."""
-    command = [sys.executable, "-m", "bench.relays", name, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def relay(*command: str) -> Iterator[tuple[str, int]]:
+    """Run a module that relays, with its arguments; yield its URL and its process id."""
+    with subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True) as process:
         try:
             yield f"ws://127.0.0.1:{next(iter(process.stdout or ())).strip()}", process.pid
         finally:
@@ -64,18 +80,23 @@ def relay(name: str, port: int) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
+def least(port: int) -> Iterator[tuple[str, int]]:
+    """Run the relay that only copies, on a database of its own with as many connections as containers."""
+    with stage() as prepared:
+        with prepared.session() as session:
+            for name in NAMES:
+                registered = services.register(session, container(name, port), ACTOR)
+                connections.open_row(session, registered.id, Protocol.ACP, VERSION)
+        with relay("bench.least", str(port), prepared.database_url) as running:
+            yield running
+
+
+@contextmanager
 def gateway(port: int) -> Iterator[tuple[str, int, str]]:
     """Run the gateway with all containers connected; yield its URL, its process id, and a caller's token."""
     with stage() as prepared:
         for name in NAMES:
-            url = f"http://127.0.0.1:{port}/{name}"
-            values = ContainerValues(
-                name=name,
-                endpoint_url=url,
-                supported_protocols=(Protocol.ACP,),
-                preferred_protocol=Protocol.ACP,
-            )
-            prepared.register(values)
+            prepared.register(container(name, port))
         token = prepared.token()
         with prepared.gateway() as address:
             process = next(each for each in psutil.Process().children() if "gateway" in each.cmdline())
@@ -96,7 +117,10 @@ async def main(seconds: float, runs: int) -> None:
     with ExitStack() as stack:
         server = await containers()
         port = server.sockets[0].getsockname()[1]
-        middles = {f"relay on {name}": stack.enter_context(relay(name, port)) for name in RELAYS}
+        middles = {
+            f"relay on {name}": stack.enter_context(relay("bench.relays", name, str(port))) for name in RELAYS
+        }
+        middles[LEAST] = stack.enter_context(least(port))
         if command := installed():
             middles["mitmproxy"] = stack.enter_context(mitmproxy(command, port))
         middles["nothing"] = f"ws://127.0.0.1:{port}", psutil.Process().pid
@@ -124,7 +148,7 @@ def report(number: int, contenders: dict[str, Contender]) -> None:
         cost = f"{statistics.median(each.costs):.0f} µs of CPU each"
         rate = line(f"{name}, {number} in ping-pong", statistics.median(each.rates), "round trips/s")
         print(f"{rate}, median {statistics.median(each.medians):.2f} ms, {cost}")
-    for name in ("relay on websockets", "mitmproxy"):
+    for name in ("relay on websockets", "mitmproxy", LEAST):
         if name not in contenders:
             continue
         limit = Limit(name, statistics.median(contenders[name].rates))
