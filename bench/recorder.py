@@ -16,12 +16,13 @@ from psycopg.types.json import Jsonb
 from websockets.asyncio.server import serve
 
 from app.config_values import MEBIBYTE
+from app.gateway.backlog import BATCH_ROWS, Backlog, Limits
 from app.gateway.batch import COPY, Lease
 from app.gateway.channel import Channel
 from app.gateway.database import Database
 from app.gateway.memory import spare_the_bulk
 from app.gateway.metrics import Metrics
-from app.gateway.recorder import BATCH_ROWS, Limits, Recorder
+from app.gateway.recorder import Recorder
 from app.gateway.rows import COLUMNS, Book
 from app.gateway.tenure import Tenure, clock
 from app.models import new_id
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
     from app.gateway.batch import Entry
-    from app.protocol.message import Message
     from bench.stage import Stage
 
 MESSAGES: Final = 20_000
 FRAMES: Final = Path("tests/frames/opencode-1.18.33.jsonl")
 PATIENCE: Final = 60.0
+LIMITS: Final = Limits(64 * MEBIBYTE, MEBIBYTE, Path("/nonexistent"))
 PAYLOAD: Final = COLUMNS.index("payload")
 
 
@@ -156,9 +157,8 @@ def bare_copy(prepared: Stage, texts: Sequence[str]) -> float:
 class Sink:
     """A recorder that keeps nothing."""
 
-    def keeps(self, _: Message) -> bool:
-        """Drop nothing."""
-        return True
+    def __init__(self) -> None:
+        self.backlog = Backlog(LIMITS)
 
     def append(self, entry: Entry) -> None:
         """Take a record."""
@@ -170,9 +170,8 @@ async def from_frames(prepared: Stage, texts: Sequence[str]) -> float:
     gateway, tenure = Member(lease_seconds=3600), Tenure(3600)
     held = (await database.run(partial(leases.renew, member=gateway))).held
     tenure.renewed(clock(), held)
-    limits = Limits(64 * MEBIBYTE, MEBIBYTE, Path("/nonexistent"))
     recorder = Recorder(
-        database, gateway.id, Metrics(), tenure, limits, committed=lambda _: None, stale=_stale
+        database, gateway.id, Metrics(), tenure, LIMITS, committed=lambda _: None, stale=_stale
     )
     lease = Lease(*next(iter(held.items())))
     ledger_row = await database.run(lambda session: _connection(session, lease.container_id))

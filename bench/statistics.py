@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from sqlalchemy import text
 
-from app.gateway.recorder import BATCH_ROWS
+from app.gateway.backlog import BATCH_ROWS
 from app.models import new_id
 from app.protocol.latencies import BOUNDS
 from app.protocol.states import Protocol

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.gateway.announcer import Announcer
+from app.gateway.backlog import Limits
 from app.gateway.batch import Lease
 from app.gateway.channel import Channel
 from app.gateway.database import Database
 from app.gateway.metrics import Metrics
-from app.gateway.recorder import Limits, Recorder
+from app.gateway.recorder import Recorder
 from app.gateway.rows import Book
 from app.gateway.tenure import Tenure, clock
 from app.services import leases

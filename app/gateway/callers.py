@@ -180,9 +180,9 @@ class CallerEndpoint:
         return Visit(container_id, label, way, forwarded=forwarded)
 
     def _metrics(self, protocol: ServerProtocol) -> Response:
-        self._context.metrics.waiting.set(self._context.recorder.waiting)
+        self._context.metrics.waiting.set(len(self._context.recorder.backlog))
         self._context.metrics.callers.set(self.callers)
-        self._context.metrics.spooled.set(self._context.recorder.spooled_bytes)
+        self._context.metrics.spooled.set(self._context.recorder.backlog.spool.bytes)
         response = _answer(protocol, HTTPStatus.OK, self._context.metrics.text().decode())
         del response.headers["Content-Type"]
         response.headers["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"

@@ -71,6 +71,7 @@ class Channel:
         self._callers: dict[str, Caller] = {}
         self._outlet = Outlet(self, None)
         self._recorder = recorder
+        self._backlog = recorder.backlog
         self._metrics = metrics
         self._tenure = tenure
         self._present = present
@@ -123,7 +124,7 @@ class Channel:
 
         What is not a request passes the gate, so that open requests can be answered, cancelled and drained.
         """
-        await self._recorder.callers_may()
+        await self._backlog.callers_may()
         if self.link is not None:
             await self.link.drained()
         if not self.gate.is_set() and parse(text).kind is RpcKind.REQUEST:
@@ -133,7 +134,7 @@ class Channel:
     def from_caller_at_once(self, key: str, text: str) -> bool:
         """Take a frame from a caller where `from_caller` would not wait; return whether that was so."""
         if not (
-            self.gate.is_set() and self._recorder.open_to_callers and (self.link is None or self.link.takes)
+            self.gate.is_set() and self._backlog.open_to_callers and (self.link is None or self.link.takes)
         ):
             return False
         self.record(self.mux.from_caller(key, text))
@@ -142,11 +143,11 @@ class Channel:
     @property
     def has_room(self) -> bool:
         """Whether the recorder can take another frame now."""
-        return self._recorder.open_to_containers
+        return self._backlog.open_to_containers
 
     async def room(self) -> None:
         """Wait until the recorder can take another frame."""
-        await self._recorder.containers_may()
+        await self._backlog.containers_may()
 
     def offline(self, reason: str) -> None:
         """Let go of the link: open requests are unanswered, further ones refused with the reason."""
@@ -157,7 +158,7 @@ class Channel:
         """Queue messages for commit and delivery; the link and book are the channel's own if not given."""
         link, book = link or self.link, book or self.book
         for message in messages:
-            if book is not None and not self._recorder.keeps(message):
+            if book is not None and not self._backlog.keeps(message):
                 self._drop(message, book)
                 continue
             if book is not None and book.gap is not None:
@@ -180,7 +181,7 @@ class Channel:
         """Neither record nor deliver a message; a record in its place will say so."""
         if book.gap is None:
             book.gap = Gap(message.id)
-            self._recorder.when_caught_up(partial(self._close_gap, book))
+            self._backlog.when_caught_up(partial(self._close_gap, book))
         book.gap.add(message)
         self._metrics.dropped(message)
 
@@ -197,7 +198,7 @@ class Channel:
     @property
     def behind(self) -> bool:
         """Whether records wait for a database that is away or has just come back."""
-        return self._recorder.behind
+        return self._backlog.behind
 
     def _is_recorded(self, message: Message) -> bool:
         return self.configuration.enable_status_events or message.message_type is not MessageType.STATUS

@@ -53,7 +53,7 @@ class Pulse:
             callers=endpoint.callers,
             forwarded=endpoint.forwarded,
             messages_per_second=round(records / seconds, 1),
-            records_waiting=recorder.waiting,
-            oldest_waiting_ms=round(recorder.oldest_waiting * 1000),
+            records_waiting=len(recorder.backlog),
+            oldest_waiting_ms=round(recorder.backlog.oldest * 1000),
             loop_lag_ms=round(latest * 1000),
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from app.config_values import Bind
 from app.gateway import snapshots
 from app.gateway.announcer import Announcer
+from app.gateway.backlog import Limits
 from app.gateway.callers import CallerEndpoint
 from app.gateway.context import Context
 from app.gateway.database import Database
@@ -20,7 +21,7 @@ from app.gateway.listener import listen
 from app.gateway.metrics import Metrics
 from app.gateway.presence import Presence
 from app.gateway.pulse import Pulse
-from app.gateway.recorder import Limits, Recorder
+from app.gateway.recorder import Recorder
 from app.gateway.rollout_controller import RolloutController
 from app.gateway.rollups import Rollups
 from app.gateway.search_index import SearchIndex

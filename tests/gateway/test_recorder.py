@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from app.gateway import backlog
 from app.gateway import recorder as module
+from app.gateway.backlog import Limits
 from app.gateway.batch import Entry, Lease
-from app.gateway.recorder import Limits
 from app.models import new_id
 from tests.support.recording import Told, recording
 
@@ -32,7 +33,7 @@ def record(store: Store, database_url: str) -> Callable[[Callable[[Bench], Any]]
             async with recording(store, database_url) as bench, asyncio.timeout(30):
                 await scenario(bench)
                 await bench.recorder.flush()
-                assert bench.recorder.waiting == 0
+                assert len(bench.recorder.backlog) == 0
                 return bench
 
         return asyncio.run(main())
@@ -41,7 +42,7 @@ def record(store: Store, database_url: str) -> Callable[[Callable[[Bench], Any]]
 
 
 def test_what_is_appended_is_stored_and_delivered_in_order(record: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "BATCH_ROWS", 7)
+    monkeypatch.setattr(backlog, "BATCH_ROWS", 7)
 
     async def scenario(bench: Bench) -> None:
         for number in range(100):
@@ -225,13 +226,13 @@ def test_readers_are_held_back_when_too_much_waits(store: Store, database_url: s
         async with recording(store, database_url, limits) as bench, asyncio.timeout(30):
             text = '"' + "x" * 30_000 + '"'
             bench.append(text)
-            await bench.recorder.callers_may()
+            await bench.recorder.backlog.callers_may()
             bench.append(text)
-            caller = asyncio.create_task(bench.recorder.callers_may())
-            await bench.recorder.containers_may()
+            caller = asyncio.create_task(bench.recorder.backlog.callers_may())
+            await bench.recorder.backlog.containers_may()
             bench.append(text)
             bench.append(text)
-            container = asyncio.create_task(bench.recorder.containers_may())
+            container = asyncio.create_task(bench.recorder.backlog.containers_may())
             await asyncio.sleep(0)
             assert not caller.done()
             assert not container.done()

@@ -9,10 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from app.gateway.backlog import Limits
 from app.gateway.batch import Entry, Lease
 from app.gateway.database import Database
 from app.gateway.metrics import Metrics
-from app.gateway.recorder import Limits, Recorder
+from app.gateway.recorder import Recorder
 from app.gateway.rows import Book, with_payload
 from app.gateway.tenure import Tenure, clock
 from app.models import new_id
