@@ -32,6 +32,7 @@ from app.web import (
     preflights,
     prompts,
     protocol_migrations,
+    quantities,
     reading,
     rollout_controls,
     rollout_plans,
@@ -87,6 +88,7 @@ def register(app: Flask) -> None:
     reading.register(app)
     filters.register(app)
     figures.register(app)
+    quantities.register(app)
     app.add_template_global(navigation.places)
     app.add_template_global(navigation.menu)
     layout.register(app)

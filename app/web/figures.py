@@ -22,16 +22,10 @@ if TYPE_CHECKING:
     from app.queries.statistics import Figures
     from app.queries.statistics_view import View
 
-KIBI: Final = 1024
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _MOMENT: Final = "%Y-%m-%dT%H:%M"
 
 
 def register(app: Flask) -> None:
-    app.add_template_filter(milliseconds)
-    app.add_template_filter(amount)
-    app.add_template_filter(percent)
-    app.add_template_filter(difference)
     app.add_template_filter(plotted)
     app.add_template_global(statistics_plots)
     app.add_template_global(messages_behind)
@@ -96,37 +90,6 @@ def messages_behind(
     except Invalid:  # a stranger's method that no filter can hold
         return None
     return url_for("messages.index", filter=write(tuple(terms)))
-
-
-def milliseconds(value: float | None) -> str:
-    """Write a processing time in a unit that fits; a dash where there is none."""
-    if value is None:
-        return "–"
-    if value < 1000:  # noqa: PLR2004 - a second
-        return f"{value:.0f} ms"
-    seconds = value / 1000
-    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:,.0f} s"  # noqa: PLR2004 - three figures
-
-
-def amount(count: int) -> str:
-    """Write a number of bytes, however many."""
-    power = min(len(_UNITS) - 1, int(math.log(count, KIBI)) if count else 0)
-    return f"{count / KIBI**power:.3g} {_UNITS[power]}" if power else f"{count} B"
-
-
-def percent(part: float) -> str:
-    """Write a part of a whole; a part that is there is never written as 0 %."""
-    if 0 < part < 0.001:  # noqa: PLR2004 - a tenth of a percent
-        return "< 0.1 %"
-    return f"{part * 100:.1f} %" if part else "0 %"
-
-
-def difference(new: float | None, old: float | None) -> str:
-    """Write how much greater or smaller a value is than another; a dash where that says nothing."""
-    if new is None or not old:
-        return "–"
-    change = (new - old) / old * 100
-    return "±0 %" if abs(change) < 0.5 else f"{change:+,.0f} %".replace("-", "−")  # noqa: PLR2004, RUF001
 
 
 def plotted(value: float | None) -> str:

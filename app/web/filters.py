@@ -1,4 +1,4 @@
-"""How values look: markers of redaction, sizes, times, and a line that says what a record is about."""
+"""How values look: markers of redaction, times, and a line that says what a record is about."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.protocol.strategies import zone_of
 from app.web import explained
 from app.web.moments import now, written
 from app.web.payload_tree import tree
+from app.web.quantities import duration
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,16 +32,11 @@ if TYPE_CHECKING:
     from app.protocol.endings import CloseCode
 
 _MARKER: Final = re.compile(r"«[^«»]{1,200}»")
-KIB: Final = 1024
-MINUTE: Final = 60
-HOUR: Final = 60 * MINUTE
-DAY: Final = 24 * HOUR
 PREVIEW: Final = 160  # characters; more than a row shows on a wide screen
 
 
 def register(app: Flask) -> None:
     app.add_template_filter(marked)
-    app.add_template_filter(size)
     app.add_template_filter(utc)
     app.add_template_filter(stamp)
     app.add_template_filter(in_zone)
@@ -51,7 +47,6 @@ def register(app: Flask) -> None:
     app.add_template_filter(begins)
     app.add_template_filter(between)
     app.add_template_filter(spanned)
-    app.add_template_filter(duration)
     app.add_template_filter(written)
     app.add_template_filter(share)
     app.add_template_filter(close_code)
@@ -102,13 +97,6 @@ def marked(text: str) -> Markup:
 def short(person: str) -> str:
     """Name a person without the rest of the address: an incident's link may be opened by anyone."""
     return person.partition("@")[0]
-
-
-def size(count: int) -> str:
-    """Write a number of bytes for people."""
-    if count < KIB:
-        return f"{count} B"
-    return f"{count / KIB:.1f} KiB" if count < KIB**2 else f"{count / KIB**2:.1f} MiB"
 
 
 def utc(moment: dt.datetime) -> str:
@@ -164,23 +152,6 @@ def between(moments: tuple[dt.datetime, dt.datetime]) -> str:
 def spanned(turn: Turn) -> str:
     """Say how long a turn's bars reach: to its end, or to the last sign of life."""
     return duration((turn.last - turn.started).total_seconds())
-
-
-def duration(seconds: float) -> str:
-    """Write a number of seconds for people."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < MINUTE:
-        return f"{f'{seconds:.1f}'.removesuffix('.0')} s"
-    if seconds < HOUR:
-        return _units(f"{seconds // MINUTE:.0f} min", f"{seconds % MINUTE:.0f} s")
-    if seconds < DAY:
-        return _units(f"{seconds // HOUR:.0f} h", f"{seconds % HOUR // MINUTE:.0f} min")
-    return _units(f"{seconds // DAY:.0f} d", f"{seconds % DAY // HOUR:.0f} h")
-
-
-def _units(great: str, small: str) -> str:
-    return great if small.startswith("0 ") else f"{great} {small}"
 
 
 def share(step: Step, turn: Turn) -> Share:

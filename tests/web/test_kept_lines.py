@@ -48,7 +48,7 @@ def test_a_kept_line_of_a_container_or_connection_says_what_is_so_now(
     assert shown("/containers", "never")
     connection = world.connected(container)
     changes: list[tuple[Callable[[], object], tuple[str, str]]] = [
-        (lambda: connections.note(session, connection, latency_ms=12.5), ("12.5 ms", "12.5 ms")),
+        (lambda: connections.note(session, connection, latency_ms=12.5), ("12 ms", "12 ms")),
         (lambda: setattr(container, "name", "new-name"), (">new-name</a>", ">new-name</a>")),
         (lambda: world.migrated(container, connection), ("protocol-acp", "protocol-acp")),
         (lambda: connections.note(session, connection, last_error="boom"), ("", "")),

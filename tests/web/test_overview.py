@@ -71,7 +71,7 @@ def test_each_figure_is_a_link_to_its_list(sign_in: SignIn, world: World) -> Non
     page = viewer.get("/").text
     for link, words in (
         ("/containers?status=connected", "1"),
-        ("/connections?status=connected", "12.5 ms"),
+        ("/connections?status=connected", "12 ms"),
         ("/messages/?filter=status:error+since:1h", "1"),
         ("/connections?since=1h#ends", "1 connection lost"),
     ):

@@ -19,7 +19,7 @@ from app.queries.message_filter import parse
 from app.queries.statistics_view import View
 from app.services import configurations, rollups
 from app.services.configurations import ConfigurationValues
-from app.web.figures import milliseconds
+from app.web.quantities import milliseconds
 from tests.support.records import connect, record
 from tests.support.store import TESTER
 
