@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from app.web.quantities import counted
+
 MOST_NODES: Final = 1500  # a browser lays these out in a moment; the raw JSON has everything
 DEEPEST: Final = 40
 LONGEST: Final = 4000  # characters of one text
@@ -35,10 +37,12 @@ class _Planter:
     def plant(self, name: str, value: Any, depth: int) -> Node:
         self.left -= 1
         if isinstance(value, dict):
-            return self._branch(Node(name, "object", f"{len(value)} members"), list(value.items()), depth)
+            return self._branch(
+                Node(name, "object", counted(len(value), "member")), list(value.items()), depth
+            )
         if isinstance(value, list):
             pairs = [(str(index), item) for index, item in enumerate(value[: self.left + 1])]
-            node = self._branch(Node(name, "array", f"{len(value)} items"), pairs, depth)
+            node = self._branch(Node(name, "array", counted(len(value), "item")), pairs, depth)
             node.omitted += len(value) - len(pairs)
             return node
         return _leaf(name, value)

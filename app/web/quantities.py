@@ -1,4 +1,4 @@
-"""How quantities look, everywhere the same: lengths of time, bytes, parts of a whole."""
+"""How quantities look, everywhere the same: counts, lengths of time, bytes, parts of a whole."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def register(app: Flask) -> None:
+    app.add_template_filter(counted)
     app.add_template_filter(duration)
     app.add_template_filter(milliseconds)
     app.add_template_filter(size)
     app.add_template_filter(percent)
     app.add_template_filter(difference)
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are of something whose plural ends in s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def duration(seconds: float) -> str:

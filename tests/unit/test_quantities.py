@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.web.quantities import duration, milliseconds, size
+from app.web.quantities import counted, duration, milliseconds, size
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,12 @@ def test_what_was_not_measured_is_a_dash() -> None:
 )
 def test_a_size_for_people(count: int, written: str) -> None:
     assert size(count) == written
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(number, "member") for number in (0, 1, 2, 1000)] == [
+        "0 members",
+        "1 member",
+        "2 members",
+        "1,000 members",
+    ]
