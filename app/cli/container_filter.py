@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from app.cli.group import one_of
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries.container_filter import NEVER, ContainerFilter, Only
 
@@ -27,7 +28,7 @@ _OPTIONS: Final = (
     click.option(
         "--only",
         multiple=True,
-        type=click.Choice([each.value for each in Only]),
+        type=one_of(Only),
         help="A further condition; several are combined.",
     ),
 )

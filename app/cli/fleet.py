@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from app.cli.container_filter import narrowed_by, narrowing
-from app.cli.group import json_option
+from app.cli.group import json_option, one_of
 from app.extensions import db
 from app.protocol.states import ActionKind
 from app.services import fleet_actions
@@ -20,7 +20,7 @@ def add_to(group: click.Group) -> None:
     group.command("all")(every)
 
 
-@click.argument("kind", type=click.Choice([kind.value for kind in ActionKind]))
+@click.argument("kind", type=one_of(ActionKind))
 @click.option("--reason", required=True, help="Why, for those who read the history.")
 @click.option(
     "--count", type=int, help="How many containers it is for; without it, this is told and no more."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import psycopg
@@ -11,6 +11,10 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import ConsoleError, DatabaseNotMigrated, DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from enum import StrEnum
 
 
 class ConsoleCommand(click.Command):
@@ -30,6 +34,11 @@ class ConsoleGroup(AppGroup):
     """A group of such commands, run in an app context. Use it as `@click.group(cls=ConsoleGroup)`."""
 
     command_class = ConsoleCommand
+
+
+def one_of(words: Iterable[StrEnum]) -> click.Choice[str]:
+    """Take one of some words as they are written everywhere else; click itself would ask for their names."""
+    return click.Choice([each.value for each in words])
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")

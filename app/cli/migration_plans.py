@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from app.cli.group import one_of
 from app.errors import Invalid
 from app.protocol.strategies import Plan, Strategy, Verification, instant
 
@@ -21,7 +22,7 @@ OPTIONS: Final = (
         "--strategy",
         default=Strategy.GRACEFUL.value,
         show_default=True,
-        type=click.Choice([each.value for each in Strategy]),
+        type=one_of(Strategy),
         help="immediate interrupts what is open, graceful lets it finish, scheduled waits for --at, manual"
         " for `switch`.",
     ),

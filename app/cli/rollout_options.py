@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from app.cli.container_filter import narrowed_by
+from app.cli.group import one_of
 from app.errors import Invalid
 from app.protocol.rollout_plan import Crossed, Feature, Limits, RolloutPlan
 from app.protocol.strategies import Plan, Strategy
@@ -34,7 +35,7 @@ _OPTIONS: Final = (
     click.option(
         "--represent",
         multiple=True,
-        type=click.Choice([each.value for each in Feature]),
+        type=one_of(Feature),
         default=[each.value for each in _DEFAULT.represent],
         show_default=True,
         help="What canaries represent the selection by.",
@@ -46,7 +47,7 @@ _OPTIONS: Final = (
     click.option("--window", default="", help="Days and hours, such as mon,tue 22:00-04:00 Europe/Berlin."),
     click.option(
         "--strategy",
-        type=click.Choice([Strategy.GRACEFUL.value, Strategy.IMMEDIATE.value]),
+        type=one_of([Strategy.GRACEFUL, Strategy.IMMEDIATE]),
         default=Strategy.GRACEFUL.value,
         show_default=True,
         help="How each container is moved.",
@@ -61,7 +62,7 @@ _OPTIONS: Final = (
     click.option("--ignore-silence", is_flag=True, help="No data does not count as failure."),
     click.option(
         "--crossed",
-        type=click.Choice([each.value for each in Crossed]),
+        type=one_of(Crossed),
         default=Crossed.PAUSE.value,
         show_default=True,
         help="What happens when a limit is crossed.",

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.group import ConsoleGroup, json_option
+from app.cli.group import ConsoleGroup, json_option, one_of
 from app.extensions import db
 from app.protocol.states import MessageType, Protocol
+from app.protocol.thresholds import UNITS, Measure, Side
+from app.queries import moments
 from app.queries import statistics as queries
 from app.queries.spans import PRESETS
 from app.queries.statistics_view import DEFAULT_RANGE, GROUPS, SORTS, View
+from app.queries.threshold_trials import DEFAULT_RANGE as TRIED_RANGE
+from app.queries.threshold_trials import Trial, replay
 
 if TYPE_CHECKING:
     import uuid
@@ -36,8 +40,8 @@ def statistics() -> None:
 @click.option("--container", default="", help="Of one container, by its name.")
 @click.option("--connection", default="", help="Of one connection, by its id.")
 @click.option("--method", default="", help="Of one method.")
-@click.option("--type", type=click.Choice(list(MessageType)), default=None, help="Of one message type.")
-@click.option("--protocol", type=click.Choice(list(Protocol)), default=None, help="Over one protocol.")
+@click.option("--type", type=one_of(MessageType), default=None, help="Of one message type.")
+@click.option("--protocol", type=one_of(Protocol), default=None, help="Over one protocol.")
 @click.option("--all", "whole", is_flag=True, help="Every group instead of the first 50.")
 @json_option
 def show(*, as_json: bool, whole: bool, begin: str, end: str, **words: str | None) -> None:
@@ -59,6 +63,45 @@ def show(*, as_json: bool, whole: bool, begin: str, end: str, **words: str | Non
     for each in found:
         named = _named(view, each.key[0], names)
         click.echo(_line(" ".join(str(word) for word in named.values() if word) or "(no method)", each))
+
+
+@statistics.command("threshold")
+@click.option("--measure", type=one_of(Measure), default=Measure.RATE.value, show_default=True)
+@click.option("--side", type=one_of(Side), default=Side.ABOVE.value, show_default=True)
+@click.option("--value", required=True, help="Errors a minute, percent, messages a second or milliseconds.")
+@click.option("--lasting", default="1", show_default=True, help="Steps in a row: minutes, or hours of old.")
+@click.option("--last", type=click.Choice(list(PRESETS)), default=TRIED_RANGE, show_default=True)
+@click.option("--from", "begin", default="", help="Instead of --last: a time in UTC, as 2026-11-24T10:00.")
+@click.option("--to", "end", default="", help="With --from; now, if it is left out.")
+@click.option("--container", default="", help="Of one container, by its name.")
+@click.option("--connection", default="", help="Of one connection, by its id.")
+@click.option("--method", default="", help="Of one method.")
+@click.option("--type", type=one_of(MessageType), default=None, help="Of one message type.")
+@click.option("--protocol", type=one_of(Protocol), default=None, help="Over one protocol.")
+@json_option
+def threshold(*, as_json: bool, begin: str, end: str, **words: str | None) -> None:
+    """See when an alert would have fired, had there been one."""
+    trial = Trial.read({name: word for name, word in {**words, "from": begin, "to": end}.items() if word})
+    found = replay(db.session(), trial, moments.now())
+    fired = [
+        {
+            "crossed": found.begins(each),
+            "fired": found.fires(each),
+            "over": found.ends(each),
+            "worst": each.worst,
+        }
+        for each in found.firings
+    ]
+    if as_json:
+        said = {"from": found.span.begin, "step": found.span.word, "seconds": found.seconds, "fired": fired}
+        click.echo(json.dumps(said, default=str))
+        return
+    name, unit = UNITS[trial.threshold.measure]
+    click.echo(f"{name}, {unit}, from {found.span.begin:%Y-%m-%d %H:%M} UTC, by the {found.span.word}")
+    for each in fired:
+        over = f"over {each['over']:%Y-%m-%d %H:%M}" if each["over"] else "still crossed"
+        click.echo(f"fired {each['fired']:%Y-%m-%d %H:%M} UTC, {over}, worst {each['worst']:,.3g}")
+    click.echo(f"{len(fired)} times, on for {dt.timedelta(seconds=found.seconds)} in all")
 
 
 def _named(view: View, key: Any, names: Mapping[uuid.UUID, tuple[str, str | None]]) -> dict[str, Any]:

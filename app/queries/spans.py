@@ -27,6 +27,8 @@ BY_MINUTE: Final = dt.timedelta(hours=6)
 BY_HOUR: Final = dt.timedelta(days=14)
 MINUTES_SHOWN: Final = dt.timedelta(hours=47)
 """How far back minutes can be relied on: they are kept for two days (services.rollups)."""
+FLEET_MINUTES_SHOWN: Final = dt.timedelta(days=7, hours=1)
+"""The same of the whole fleet's figures, whose minutes are kept for eight days."""
 HOURS_SHOWN: Final = dt.timedelta(days=89)
 LONGEST: Final = dt.timedelta(days=731)
 SETTLED: Final = dt.timedelta(seconds=15)
@@ -72,24 +74,43 @@ def span(begin: dt.datetime, end: dt.datetime, now: dt.datetime) -> Span:
     Raises:
         Invalid: it ends before it begins, lies in the future, or is too long.
     """
-    if not begin < end:
-        raise Invalid("to", "must be after the beginning")
-    if begin > now:
-        raise Invalid("from", "must not be in the future")
-    if end - begin > LONGEST:
-        raise Invalid("from", f"must be at most {LONGEST.days} days before the end")
+    _check(begin, end, now)
     if end - begin <= BY_MINUTE and begin >= now - MINUTES_SHOWN:
         step = MINUTE
     elif end - begin <= BY_HOUR and begin >= now - HOURS_SHOWN:
         step = HOUR
     else:
         step = DAY
+    return _in_steps(begin, end, step, now)
+
+
+def finest(begin: dt.datetime, end: dt.datetime, now: dt.datetime, *, of_fleet: bool) -> Span:
+    """Widen a range to the finest steps that are kept of the whole of it.
+
+    Raises:
+        Invalid: as `span`.
+    """
+    _check(begin, end, now)
+    if begin >= now - (FLEET_MINUTES_SHOWN if of_fleet else MINUTES_SHOWN):
+        step = MINUTE
+    elif begin >= now - HOURS_SHOWN:
+        step = HOUR
+    else:
+        step = DAY
+    return _in_steps(begin, end, step, now)
+
+
+def _check(begin: dt.datetime, end: dt.datetime, now: dt.datetime) -> None:
+    if not begin < end:
+        raise Invalid("to", "must be after the beginning")
+    if begin > now:
+        raise Invalid("from", "must not be in the future")
+    if end - begin > LONGEST:
+        raise Invalid("from", f"must be at most {LONGEST.days} days before the end")
+
+
+def _in_steps(begin: dt.datetime, end: dt.datetime, step: int, now: dt.datetime) -> Span:
     length = dt.timedelta(minutes=step)
     first = (begin - _ORIGIN) // length
     after = -((_ORIGIN - end) // length)
     return Span(_ORIGIN + first * length, _ORIGIN + after * length, step, now)
-
-
-def last(preset: str, now: dt.datetime) -> Span:
-    """Return the range that ends now."""
-    return span(now - PRESETS[preset], now, now)

@@ -72,10 +72,14 @@ class View:
         return view
 
     def span(self, now: dt.datetime) -> Span:
-        """Return the range. Raises Invalid."""
+        """Return the range in the steps in which it is shown. Raises Invalid."""
+        return spans.span(*self.range(now), now)
+
+    def range(self, now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+        """Return the range as it was asked for. Raises Invalid."""
         if not self.begin:
-            return spans.last(self.last, now)
-        return spans.span(_moment("from", self.begin), _moment("to", self.end) if self.end else now, now)
+            return now - spans.PRESETS[self.last], now
+        return _moment("from", self.begin), _moment("to", self.end) if self.end else now
 
     @property
     def moves(self) -> bool:

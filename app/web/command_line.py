@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from app.models import Container
     from app.protocol.strategies import Plan
+    from app.queries.threshold_trials import Trial
     from app.web.listing import Listing
 
 PROGRAM: Final = ("flask", "--app", "wsgi")
@@ -51,6 +52,11 @@ def options(given: Iterable[tuple[str, str]], names: Mapping[str, str]) -> Itera
     As one word each: a value that begins with a dash is no option.
     """
     return (f"--{names.get(name, name)}={value}" for name, value in given)
+
+
+def threshold(trial: Trial) -> str:
+    """Return the command that tries the same threshold."""
+    return command("statistics", "threshold", *options(trial.in_url().items(), {}))
 
 
 def migration(container: Container, to: str, plan: Plan) -> str:

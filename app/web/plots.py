@@ -72,6 +72,20 @@ class Drawn(NamedTuple):
     name_at: tuple[float, float] | None
 
 
+class Level(NamedTuple):
+    """A value that is drawn as a line across, and how it is written."""
+
+    y: float
+    text: str
+
+
+class Shade(NamedTuple):
+    """Columns that are marked, from one's left to another's right."""
+
+    x: float
+    width: float
+
+
 class Slot(NamedTuple):
     """The column of a time: where it is, and where it leads."""
 
@@ -85,7 +99,8 @@ class Slot(NamedTuple):
 class Plot:
     """Series over the same times. `links`, if any, has an address for each time.
 
-    `identifier` is unique in its page, `title` says what is shown, `unit` what the numbers are.
+    `identifier` is unique in its page, `title` says what is shown, `unit` what the numbers are. `level` is a
+    value to be held against them, `shaded` has the first and last places of marked times.
     """
 
     identifier: str
@@ -95,11 +110,14 @@ class Plot:
     series: Sequence[Series]
     kind: Literal["lines", "area", "bars"] = "lines"
     links: Sequence[str | None] = ()
+    level: float | None = None
+    shaded: Sequence[tuple[int, int]] = ()
 
     @property
     def greatest(self) -> float:
-        """The greatest value; 0 where there is none."""
-        return max((value for each in self.series for value in each.values if value is not None), default=0.0)
+        """The greatest value, the level included; 0 where there is none."""
+        values = [value for each in self.series for value in each.values if value is not None]
+        return max((*values, self.level or 0.0))
 
     @property
     def empty(self) -> bool:
@@ -130,6 +148,20 @@ class Plot:
         return [
             Moment(self._middle(place), at, how, at.strftime(form))
             for place, at in list(enumerate(self.times))[::every]
+        ]
+
+    @property
+    def line(self) -> Level | None:
+        """Where the level is, if there is one."""
+        return None if self.level is None else Level(self._y(self.level), written(self.level))
+
+    @property
+    def shades(self) -> Sequence[Shade]:
+        """Where the marked times are."""
+        width = self._slot()
+        return [
+            Shade(_tenth(LEFT + width * first), max(1.0, _tenth(width * (last - first + 1))))
+            for first, last in self.shaded
         ]
 
     @property

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template, request
 
 from app.access import permission
 from app.errors import Invalid
+from app.extensions import db
 from app.protocol.states import MessageType, Protocol
+from app.protocol.thresholds import UNITS, Side
+from app.queries import moments
 from app.queries.spans import PRESETS
 from app.queries.statistics_view import GROUPS, View
+from app.queries.threshold_trials import Trial, replay
+from app.web import command_line, thresholds
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -32,3 +37,30 @@ def index() -> ResponseReturnValue:
         )
         return page, 400
     return render_template("statistics/index.html", view=view, given=view.in_url(), **CHOICES)
+
+
+@bp.get("/threshold")
+@permission("read")
+def threshold() -> ResponseReturnValue:
+    """Try a threshold on what has been, or ask for one."""
+    if "value" not in request.args:
+        return _threshold()
+    try:
+        trial = Trial.read(request.args)
+        found = replay(db.session(), trial, moments.now())
+    except Invalid as refused:
+        return _threshold(problem=refused), 400
+    return _threshold(
+        trial=trial,
+        found=found,
+        rows=thresholds.rows(trial, found),
+        spread=thresholds.spread(trial, found),
+        plot=thresholds.plot(trial, found),
+        value=thresholds.told_in_unit(trial, trial.threshold.value),
+        cli=command_line.threshold(trial),
+    )
+
+
+def _threshold(**shown: Any) -> str:
+    choices = {**CHOICES, "measures": UNITS, "sides": Side}
+    return render_template("statistics/threshold.html", given=request.args, **choices, **shown)

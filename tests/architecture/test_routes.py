@@ -88,6 +88,7 @@ ROUTES = {
     "messages.export": READERS,
     "gateways.index": READERS,
     "statistics.index": READERS,
+    "statistics.threshold": READERS,
     "messages.show": READERS,
     "messages.payload": READERS,
     "configurations.edit": OPERATORS,

@@ -66,6 +66,7 @@ STATES: Final[Mapping[str, str]] = {
     "messages.misspelt": "/messages?filter=nothing:of+the+kind",
     "messages.none": "/messages?filter=container:no-such-container",
     "connections.past": "/connections?at=2020-01-01T00:00",
+    "statistics.threshold_tried": "/statistics/threshold?measure=messages&value=0.2&lasting=1&last=1h",
     "search.found": "/search/?q=e",
     "search.none": "/search/?q=no-such-thing",
     "audit.none": "/audit/?actor=no-such-person",

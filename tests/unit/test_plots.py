@@ -122,3 +122,16 @@ def test_everything_is_drawn_inside(values: list[float | None], kind: str) -> No
     numbers = [float(pair.split()[1]) for pair in drawn.path.replace("M", "L").split("L") if pair]
     assert all(TOP <= y <= HEIGHT - BOTTOM for y in numbers)
     assert 2 <= len(drawn_plot.ticks) <= 6
+
+
+def test_a_level_is_within_the_plot_and_named() -> None:
+    held = plot([0, 2], level=8)
+    assert held.line == (10, "8")
+    assert held.ticks[-1].text == "8"
+    assert plot([0, 2]).line is None
+
+
+def test_marked_times_are_whole_columns() -> None:
+    marked = plot([1, 2, 3, 4], shaded=[(1, 2)])
+    assert [each.x for each in marked.shades] == [marked.slots[1].x]
+    assert marked.shades[0].width == pytest.approx(2 * marked.slots[1].width)

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.queries import spans
-from app.queries.spans import DAY, HOUR, MINUTE, span
+from app.queries.spans import DAY, HOUR, MINUTE, finest, span
 from app.queries.statistics_view import View
 
 NOW = dt.datetime(2026, 11, 24, 10, 7, 30, tzinfo=dt.UTC)
@@ -37,6 +36,20 @@ def test_the_step_is_as_fine_as_it_is_kept(begin: dt.datetime, end: dt.datetime,
     assert span(begin, end, NOW).step == step
 
 
+@pytest.mark.parametrize(
+    ("begin", "of_fleet", "step"),
+    [
+        (ago(days=7), True, MINUTE),
+        (ago(days=7), False, HOUR),
+        (ago(days=1), False, MINUTE),
+        (ago(days=30), True, HOUR),
+        (ago(days=100), True, DAY),
+    ],
+)
+def test_a_threshold_is_tried_on_the_finest_steps(begin: dt.datetime, of_fleet: bool, step: int) -> None:  # noqa: FBT001
+    assert finest(begin, NOW, NOW, of_fleet=of_fleet).step == step
+
+
 @given(st.integers(0, 40_000_000), st.integers(1, 40_000_000))
 def test_a_range_is_widened_to_whole_steps(before: int, length: int) -> None:
     begin = ago(seconds=before)
@@ -58,11 +71,12 @@ def test_impossible_ranges(begin: dt.datetime, end: dt.datetime) -> None:
 
 
 def test_a_rate_needs_time_that_has_passed() -> None:
-    minutes = spans.last("1h", NOW)
+    minutes = span(ago(hours=1), NOW, NOW)
     assert [minutes.seconds(at) for at in minutes.times[-2:]] == [60, None]
-    hours = spans.last("24h", NOW)
+    hours = span(ago(hours=24), NOW, NOW)
     assert [hours.seconds(at) for at in hours.times[-2:]] == [3600, 435]
-    just_begun = spans.last("24h", NOW - dt.timedelta(minutes=6))
+    begun = NOW - dt.timedelta(minutes=6)
+    just_begun = span(begun - dt.timedelta(hours=24), begun, begun)
     assert just_begun.seconds(just_begun.times[-1]) is None
 
 

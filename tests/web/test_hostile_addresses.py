@@ -26,6 +26,9 @@ ARGUMENTS = (
     "actor",
     "action",
     "subject",
+    "measure",
+    "value",
+    "lasting",
 )
 PAGES = (
     "/stuck",
@@ -39,6 +42,7 @@ PAGES = (
     "/protocol-migrations",
     "/gateways",
     "/users/",
+    "/statistics/threshold",
 )
 VALUES = ["%00", "a%00b", "%ff", "%ed%a0%80", "'", "\\", "%25", "[", "9" * 5000]
 

@@ -182,3 +182,5 @@ def test_on_the_command_line(app: Flask) -> None:
     refused = run(args=["statistics", "show", "--from", "never"])
     assert refused.exit_code == 1
     assert "from: must be a time" in refused.output
+    of_events = run(args=["statistics", "show", "--type", "event", "--protocol", "acp"]).output
+    assert "100 messages" in of_events
