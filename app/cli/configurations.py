@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +10,7 @@ import click
 from app.cli import configuration_bulk, configuration_trials
 from app.cli.configuration_words import pairs, read, revision_line, shown_revision
 from app.cli.container_words import say
-from app.cli.group import ConsoleGroup, json_option
+from app.cli.group import ConsoleGroup, Moment, json_option
 from app.extensions import db
 from app.queries import configuration_revisions as revisions
 from app.queries import containers
@@ -21,12 +20,10 @@ from app.services.actor import COMMAND_LINE
 from app.services.configurations import DEFAULTS, LABELS, ConfigurationValues, reconnects
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from app.models import ConfigurationRevision
 
-TIMES = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%d")
 WHY = "Why, for those who read the history."
 
 
@@ -83,13 +80,13 @@ def change(*, container: str, changes: Sequence[str], reason: str, base: int | N
 @click.option("--container", default="", help="A container's name, or a part of one.")
 @click.option("--field", type=click.Choice(list(LABELS)), help="Only where this field was changed.")
 @click.option("--actor", default="", help="A part of who saved it.")
-@click.option("--since", type=click.DateTime(TIMES), help="From then on; UTC without a zone.")
-@click.option("--until", type=click.DateTime(TIMES), help="Before then; UTC without a zone.")
+@click.option("--since", type=Moment(), help="From then on (UTC).")
+@click.option("--until", type=Moment(), help="Before then (UTC).")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @json_option
 def list_(*, limit: int, as_json: bool, **narrowed: Any) -> None:
     """List what was saved, by whom and why, the newest first."""
-    given: dict[str, Any] = {name: _utc(value) for name, value in narrowed.items() if value}
+    given = {name: value for name, value in narrowed.items() if value}
     rows = revisions.page(db.session(), RevisionFilter(**given), limit=limit)
     lines = [revision_line(row.revision, row.container) for row in rows]
     told = [shown_revision(row.revision, row.container) for row in rows]
@@ -118,9 +115,3 @@ def _reverted(saved: ConfigurationRevision | None, number: int) -> str:
         return f"Revision {number} is what is current already: nothing was saved."
     how = "it reconnects" if reconnects(saved.changed) else "applied at once"
     return f"Reverted to revision {number}, as revision {saved.number}: {how}."
-
-
-def _utc(value: str | dt.datetime) -> str | dt.datetime:
-    if isinstance(value, str) or value.tzinfo is not None:
-        return value
-    return value.replace(tzinfo=UTC)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from app.cli.group import ConsoleGroup, json_option
+from app.cli.group import ConsoleGroup, Moment, json_option
 from app.extensions import db
 from app.protocol.end_kinds import KINDS, SIDES, of_word
 from app.protocol.states import ConnectionStatus, Protocol
@@ -17,28 +16,14 @@ from app.queries.connection_list import ConnectionFilter
 from app.queries.container_filter import NEVER, ContainerFilter
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from app.queries.connection_list import ConnectionRow
     from app.queries.past import PastRow
 
 PAGE: Final = 500
 PROTOCOLS: Final = [each.value for each in Protocol]
 STATUSES: Final = (*(each.value for each in ConnectionStatus), NEVER)
-
-
-class Moment(click.ParamType):  # type: ignore[type-arg]
-    """A time in ISO 8601; without a zone it is UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
-        """Read it; fail with words."""
-        if isinstance(value, dt.datetime):
-            return value
-        try:
-            found = dt.datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-11-24T10:00", param, ctx)
-        return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def _kind(_: click.Context, __: click.Parameter, word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,6 +12,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import ConsoleError, DatabaseNotMigrated, DatabaseUnavailable
+from app.queries import moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +36,21 @@ class ConsoleGroup(AppGroup):
     """A group of such commands, run in an app context. Use it as `@click.group(cls=ConsoleGroup)`."""
 
     command_class = ConsoleCommand
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]
+    """A time in ISO 8601, in UTC without a zone, or how long ago, as addresses have it: `24h`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        """Read it; fail with words."""
+        if isinstance(value, dt.datetime):
+            return value
+        found = moments.read(value)
+        if found is None:
+            self.fail(f"{value!r} is not a time such as 2026-11-24T10:00, or 24h", param, ctx)
+        return found
 
 
 def one_of(words: Iterable[StrEnum]) -> click.Choice[str]:

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import Final
 
-_AGO: Final = re.compile(r"([0-9]{1,5})([smhd])")
+_AGO: Final = re.compile(r"-?([0-9]{1,5})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 FIRST: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 """Nothing is older."""

@@ -9,6 +9,7 @@ from app.web import (
     assets,
     audit,
     bulk_edits,
+    command_line,
     compression,
     configuration_revisions,
     configurations,
@@ -89,6 +90,7 @@ def register(app: Flask) -> None:
     filters.register(app)
     figures.register(app)
     quantities.register(app)
+    command_line.register(app)
     app.add_template_global(navigation.places)
     app.add_template_global(navigation.menu)
     layout.register(app)

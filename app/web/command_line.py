@@ -10,14 +10,22 @@ from app.protocol.strategies import Strategy, Verification, zone_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from flask import Flask
+
     from app.models import Container
     from app.protocol.strategies import Plan
     from app.queries.threshold_trials import Trial
     from app.web.listing import Listing
 
 PROGRAM: Final = ("flask", "--app", "wsgi")
-OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {"containers": {"q": "search"}, "users": {"q": "search"}}
-"""Parameters that are called differently on the command line."""
+OPTIONS: Final[Mapping[str, Mapping[str, str | None]]] = {
+    "containers": {"q": "search"},
+    "users": {"q": "search"},
+    "connections": {"q": "search", "kind": "reason", "order": None},
+    "configurations": {"bulk": None},
+    "statistics": {"whole": None},
+}
+"""Parameters that are called differently on the command line, None for those that are not there."""
 
 VERIFICATION: Final[Mapping[str, str]] = {
     "seconds": "watch",
@@ -27,6 +35,10 @@ VERIFICATION: Final[Mapping[str, str]] = {
     "max_latency_ratio": "max-latency-ratio",
 }
 """What the thresholds of a verification are called on the command line."""
+
+
+def register(app: Flask) -> None:
+    app.add_template_global(command)
 
 
 def command(*words: str) -> str:
@@ -46,12 +58,18 @@ def listed(group: str, listing: Listing) -> str:
     return command(group, "list", *options([*listing.narrowed, *sort], names))
 
 
-def options(given: Iterable[tuple[str, str]], names: Mapping[str, str]) -> Iterable[str]:
+def found(group: str, verb: str, query: Mapping[str, str], *more: str) -> str:
+    """Return the command that finds what a page's URL does."""
+    return command(group, verb, *options(query.items(), OPTIONS.get(group, {})), *more)
+
+
+def options(given: Iterable[tuple[str, str]], names: Mapping[str, str | None]) -> Iterable[str]:
     """Write parameters of a URL as options; `names` has those that are called differently there.
 
     As one word each: a value that begins with a dash is no option.
     """
-    return (f"--{names.get(name, name)}={value}" for name, value in given)
+    called = ((names.get(name, name), value) for name, value in given)
+    return (f"--{name}={value}" for name, value in called if name is not None)
 
 
 def threshold(trial: Trial) -> str:

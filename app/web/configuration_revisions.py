@@ -15,6 +15,7 @@ from app.queries import containers
 from app.services import configurations
 from app.services.configuration_revisions import changed
 from app.services.configurations import LABELS, reconnects
+from app.web import command_line
 from app.web.failures import tell
 from app.web.forms.configuration_revision import RevertForm, RevisionsForm
 from app.web.forms.errors import tell_problems
@@ -52,7 +53,8 @@ def index() -> ResponseReturnValue:
     if before:
         found = queries.page(db.session(), narrowed.values(), before=before, limit=REVISIONS + 1)
         shown = revisions_shown(found, list(query.items()), before)
-    return render_template("configuration_revisions/index.html", narrowed=narrowed, **shown)
+    cli = command_line.found("configurations", "revisions", query)
+    return render_template("configuration_revisions/index.html", narrowed=narrowed, cli=cli, **shown)
 
 
 @bp.get(OF_CONTAINER)

@@ -16,7 +16,7 @@ from app.live.fragments import fragment
 from app.protocol.states import Direction
 from app.queries import connections as queries
 from app.queries import ends, messages
-from app.web import moments, past, reading
+from app.web import command_line, moments, past, reading
 from app.web.forms.connection import ConnectionForm
 from app.web.frames import framed
 from app.web.listing import filters
@@ -79,6 +79,7 @@ def index() -> ResponseReturnValue:
         put_in,
         begun=begun,
         query=tuple(query.items()),
+        cli=command_line.found("connections", "list", query),
         filters=filters("connections/_filters.html", narrowed.said, narrowed=narrowed),
     )
 

@@ -36,7 +36,9 @@ def index() -> ResponseReturnValue:
             "statistics/index.html", view=View(), given=request.args, problem=refused, **CHOICES
         )
         return page, 400
-    return render_template("statistics/index.html", view=view, given=view.in_url(), **CHOICES)
+    given = view.in_url()
+    cli = command_line.found("statistics", "show", given, *(["--all"] if view.whole else []))
+    return render_template("statistics/index.html", view=view, given=given, cli=cli, **CHOICES)
 
 
 @bp.get("/threshold")
