@@ -85,7 +85,8 @@ _UNCOUNTED_OF: Final = _UNCOUNTED.join(
     AcpConnection, AcpConnection.id == AcpConnectionSequence.connection_id
 ).where(AcpConnection.container_id == _OF)
 # In one statement, so that no record is counted twice while the worker commits. A connection's records are
-# ordered together with it: an order by ids alone PostgreSQL may read from the whole fleet's.
+# ordered together with it: an order by ids alone PostgreSQL may read from the whole fleet's. A session is
+# looked up as the worker does it.
 _RECENT: Final = text("""
     WITH recent AS MATERIALIZED (
         SELECT h.container_id, m.*
@@ -112,7 +113,9 @@ _RECENT: Final = text("""
         met.prompts + coalesce(s.prompts, 0), met.messages + coalesce(s.messages, 0)
     FROM met LEFT JOIN LATERAL (
         SELECT * FROM acp_session s
-        WHERE s.container_id = met.container_id AND s.session_id = met.session_id LIMIT 1
+        WHERE (s.container_id, s.session_id) >= (met.container_id, met.session_id)
+            AND (s.container_id, s.session_id) <= (met.container_id, met.session_id)
+        ORDER BY s.container_id, s.session_id LIMIT 1
     ) s ON true
 """)
 

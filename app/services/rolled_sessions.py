@@ -25,7 +25,8 @@ STEP: Final = "30 seconds"
 """In which `active_at` follows `last_at`."""
 
 # Of each connection one row a session, for a new one counts as begun by the connection; then one a
-# container's session. A session is looked up by its key: a join may be planned as a hash of all of them.
+# container's session. A session is looked up in the order of its key, which leaves nothing but the key's
+# index: most containers have few sessions, so that PostgreSQL would look through all of one with very many.
 ADDED: Final = """
     met AS (
         SELECT connection_id, container_id, sessions,
@@ -39,7 +40,9 @@ ADDED: Final = """
         SELECT met.*, k.is_known IS TRUE AS is_known
         FROM met LEFT JOIN LATERAL (
             SELECT true AS is_known FROM acp_session s
-            WHERE s.container_id = met.container_id AND s.session_id = met.session_id LIMIT 1
+            WHERE (s.container_id, s.session_id) >= (met.container_id, met.session_id)
+                AND (s.container_id, s.session_id) <= (met.container_id, met.session_id)
+            ORDER BY s.container_id, s.session_id LIMIT 1
         ) k ON true
     ), named AS (
         SELECT known.*, is_known OR sessions + count(*) FILTER (WHERE NOT is_known)
