@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.web.conftest import SignIn, World
 
+COUNTS = '<td class="num" data-label="prompts">{}</td><td class="num" data-label="messages">{}</td>'
 HOSTILE = "<img src=x onerror=alert(1)>"
 LEAST = paging.write("active", (MOMENT.replace(year=1990), "00000000-0000-0000-0000-000000000000"))
 
@@ -66,7 +67,7 @@ def test_a_session_is_listed_at_once_and_its_line_goes_on(sign_in: SignIn, world
     for _ in range(2):
         listed = viewer.get(path).text
         assert f'href="{path}sess/1"' in listed
-        assert listed.count('<td class="num">1</td><td class="num">3</td>') == 2
+        assert listed.count(COUNTS.format(1, 3)) == 2
         assert "&lt;img src=x onerror=alert(1)&gt;</a>" in listed
         assert HOSTILE not in listed
         assert "still to be counted" not in listed
@@ -74,7 +75,7 @@ def test_a_session_is_listed_at_once_and_its_line_goes_on(sign_in: SignIn, world
     exchanged(world, connection, "sess/1")
     keep(world)
     listed = viewer.get(path).text
-    assert '<td class="num">2</td><td class="num">6</td>' in listed
+    assert COUNTS.format(2, 6) in listed
     assert listed.count("<tr>") == 1 + 2
 
 
@@ -118,7 +119,7 @@ def test_sessions_without_a_line_of_their_own(sign_in: SignIn, world: World) -> 
     for _ in range(2):
         page = viewer.get(path).text
         assert "other sessions: their agent named too many" in page
-        assert '<td class="num">2</td><td class="num">6</td>' in page
+        assert COUNTS.format(2, 6) in page
         keep(world)
 
 
