@@ -18,6 +18,7 @@ from app.queries.narrowing import Narrowing
 from app.web import reading
 from app.web.frames import framed
 from app.web.listing import Listing
+from app.web.quantities import counted
 from app.web.timeline import cursor
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def index(container_id: uuid.UUID) -> ResponseReturnValue:
         {
             "rows": lines("sessions/_entry.html", page.rows, container_id=container_id),
             "pages": listing.pages(page),
-            "uncounted": f"{uncounted:,}",
+            "uncounted": counted(uncounted, "earlier message"),
         },
         container_id=container_id,
         name=whose.name,
