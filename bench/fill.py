@@ -49,9 +49,8 @@ def fill(app: Flask, containers: int, messages: int, seed: int = 1) -> None:
         present = [member.connections[-1] for member in fleet if member.connections]
         with _bare(connection, "acp_message"):
             counts = fill_messages.copy(connection, chance, present, messages, (until - SPAN, until))
-        counts += fill_messages.copy(
-            connection, chance, present, containers // 100, (until - WAITING, until), answered=False
-        )
+        waiting, now = containers // 100, (until - WAITING, until)
+        counts = fill_messages.copy(connection, chance, present, waiting, now, answered=False, before=counts)
         rows = ((each, counts.get(each, 0)) for member in fleet for each in member.connections)
         fill_fleet.copy_rows(connection, "acp_connection_sequence", "connection_id, last_seq", rows)
         connection.commit()
