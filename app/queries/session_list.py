@@ -7,6 +7,7 @@ connection has recorded meanwhile is added from its records, so that a new sessi
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -28,7 +29,6 @@ from app.queries.fixed import fixed
 from app.queries.paging import Order
 
 if TYPE_CHECKING:
-    import uuid
     from collections.abc import Mapping
 
     from sqlalchemy.orm import Session
@@ -84,24 +84,26 @@ _UNCOUNTED: Final = (
 _UNCOUNTED_OF: Final = _UNCOUNTED.join(
     AcpConnection, AcpConnection.id == AcpConnectionSequence.connection_id
 ).where(AcpConnection.container_id == _OF)
-# In one statement, so that no record is counted twice while the worker commits. A connection's records are
-# ordered together with it: an order by ids alone PostgreSQL may read from the whole fleet's. A session is
-# looked up as the worker does it.
+# In one statement, so that no record is counted twice while the worker commits. Which records they are is
+# found in the index alone, each then by its id: however far the worker is behind and however long the
+# connection has been there, no more is read. Ids are compared and ordered together with the connection, for
+# by ids alone PostgreSQL may read the whole fleet's. A session is looked up as the worker does it.
 _RECENT: Final = text("""
     WITH recent AS MATERIALIZED (
         SELECT h.container_id, m.*
         FROM container_standing h
         LEFT JOIN rollup_progress p USING (connection_id)
         CROSS JOIN LATERAL (
-            SELECT m.timestamp, m.method, m.rpc_kind,
-                CASE WHEN length(m.acp_session_id) <= :longest THEN m.acp_session_id
-                    ELSE :others END AS session_id, m.acp_session_id
-            FROM acp_message m
-            WHERE (m.connection_id, m.id) > (h.connection_id,
-                    coalesce(p.sessions_floor_id, '00000000-0000-0000-0000-000000000000'::uuid))
-                AND (m.connection_id, m.id) <= (h.connection_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-                AND m.seq > coalesce(p.sessions_seq, 0)
-            ORDER BY m.connection_id DESC, m.id DESC LIMIT :tail
+            SELECT id FROM acp_message
+            WHERE (connection_id, id) > (h.connection_id, coalesce(p.sessions_floor_id, CAST(:first AS uuid)))
+                AND (connection_id, id) <= (h.connection_id, CAST(:last AS uuid))
+            ORDER BY connection_id DESC, id DESC LIMIT :tail
+        ) tail
+        CROSS JOIN LATERAL (
+            SELECT timestamp, method, rpc_kind, acp_session_id,
+                CASE WHEN length(acp_session_id) <= :longest THEN acp_session_id
+                    ELSE :others END AS session_id
+            FROM acp_message WHERE id = tail.id AND seq > coalesce(p.sessions_seq, 0) LIMIT 1
         ) m
         WHERE h.container_id = :of
     ), met AS (
@@ -124,6 +126,8 @@ _CONSTANTS: Final = {
     "others": OTHER_SESSIONS,
     "prompt": PROMPT,
     "tail": TAIL,
+    "first": uuid.UUID(int=0),
+    "last": uuid.UUID(int=2**128 - 1),
     "limit": paging.LIMIT,
 }
 
