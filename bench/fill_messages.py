@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     import random
     import uuid
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import psycopg
 
@@ -70,14 +70,15 @@ def copy(
     span: tuple[dt.datetime, dt.datetime],
     *,
     answered: bool = True,
-) -> Counter[uuid.UUID]:
-    """Write so many messages, in about the order of time; return how many each connection got.
+    before: Mapping[uuid.UUID, int] | None = None,
+) -> Mapping[uuid.UUID, int]:
+    """Write so many messages, in about the order of time; return how many each connection has then.
 
-    Unless they are answered, they are prompts that wait.
+    Unless they are answered, they are prompts that wait. `before` is how many each has already.
     """
     turns = [_turn(chance) if answered else _turn(chance)[:1] for _ in range(300)]
     scene = Scene(turns, [each.hex for each in connections], span)
-    counts: Counter[int] = Counter()
+    counts = Counter({index: (before or {}).get(each, 0) for index, each in enumerate(connections)})
     with connection.cursor().copy(f"COPY acp_message ({COLUMNS}) FROM STDIN") as into:
         block: list[str] = []
         for line in _lines(chance, scene, messages, counts):
@@ -86,7 +87,7 @@ def copy(
                 into.write("".join(block))
                 block.clear()
         into.write("".join(block))
-    return Counter({connections[index]: number for index, number in counts.items()})
+    return {connections[index]: number for index, number in counts.items()}
 
 
 def _lines(chance: random.Random, scene: Scene, messages: int, counts: Counter[int]) -> Iterator[str]:

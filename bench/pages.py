@@ -33,13 +33,13 @@ from app import create_app
 from app.config import Settings
 from app.embedded import embedded_database
 from app.extensions import db
-from app.models import Container, User
+from app.models import AcpSession, Container, User
 from app.queries import paging
 from app.services import users
 from app.services.users import RoleName
 from bench import bare
 from bench.common import RUNS, Limit, line, machine
-from bench.fill import fill
+from bench.fill import fill, keep_sessions
 from bench.served import AGENT, HOST, Client, served
 from bench.stage import ACTOR, SECRET_KEY
 
@@ -182,6 +182,8 @@ def site(folder: Path, containers: int, messages: int) -> Iterator[Site]:
             flask_migrate.upgrade()
             if db.session.scalar(select(Container.id).limit(1)) is None:
                 fill(app, containers, messages)
+            elif db.session.scalar(select(AcpSession.id).limit(1)) is None:  # filled by an older version
+                keep_sessions(app)
             if db.session.scalar(select(User.id).where(User.email == PERSON)) is None:
                 users.add(db.session(), PERSON, PASSWORD, [RoleName.ADMIN], ACTOR)
                 db.session.commit()

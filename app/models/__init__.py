@@ -7,6 +7,7 @@ from app.models.acp_connection import AcpConnection, AcpConnectionSequence, AcpC
 from app.models.acp_connection_configuration import AcpConnectionConfiguration
 from app.models.acp_message import AcpMessage
 from app.models.acp_open_request import AcpOpenRequest
+from app.models.acp_session import AcpSession
 from app.models.audit_event import AuditEvent
 from app.models.base import Base, new_id
 from app.models.configuration_revision import ConfigurationRevision
@@ -33,6 +34,7 @@ __all__ = [
     "AcpConnectionTransition",
     "AcpMessage",
     "AcpOpenRequest",
+    "AcpSession",
     "AuditEvent",
     "Base",
     "CallerToken",

@@ -60,7 +60,8 @@ class FleetRollup(_Counted, Base):
 class RollupProgress(Base):
     """How far a connection's messages are rolled up: to which `seq`, and where to look for the next by id.
 
-    `methods` are those that its rollups name.
+    `methods` are those that its rollups name. The same for the ACP sessions, which are never further than the
+    rollups; `sessions` is how many rows of them began with this connection.
     """
 
     __tablename__ = "rollup_progress"
@@ -74,3 +75,8 @@ class RollupProgress(Base):
         server_default=text("'00000000-0000-0000-0000-000000000000'::uuid")
     )
     methods: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
+    sessions_seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    sessions_floor_id: Mapped[uuid.UUID] = mapped_column(
+        server_default=text("'00000000-0000-0000-0000-000000000000'::uuid")
+    )
+    sessions: Mapped[int] = mapped_column(server_default=text("0"))

@@ -2,108 +2,29 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Uuid, bindparam, func, literal_column, select, text, true
-from sqlalchemy.orm import aliased
+from sqlalchemy import text
 
-from app.models import AcpConnection, AcpMessage
-from app.protocol.conversation import PROMPT
-from app.protocol.rpc import RpcKind
 from app.protocol.sessions import RecordedSession
-from app.queries import message_search, plain
-from app.queries.fixed import fixed
+from app.queries import message_search
 from app.queries.message_filter import Term
-from app.queries.paging import KEPT
 from app.queries.stuck import CALLERS
 
 if TYPE_CHECKING:
-    import datetime as dt
     import uuid
     from collections.abc import Sequence
 
-    from sqlalchemy import FromClause, Select
     from sqlalchemy.orm import Session
 
-    from app.models import Container
+    from app.models import AcpMessage, Container
     from app.queries.message_search import Found
 
-RECENT: Final = 5_000
-"""Records of each connection among which sessions are looked for."""
 CONNECTIONS: Final = 20
 ASKED: Final = 500
 """Of each connection's last requests of callers so many are looked through for who has made a session."""
 SHOWN: Final = 1_000
 """Records of a session that a page shows: some turns with all their chunks."""
-
-
-class Entry(NamedTuple):
-    """A session in a list."""
-
-    session_id: str
-    first: dt.datetime
-    last: dt.datetime
-    prompts: int
-    records: int
-
-
-def of_container(session: Session, container_id: uuid.UUID, limit: int = 50) -> Sequence[Entry]:
-    """Return the sessions that a container's latest records belong to, the last active first."""
-    return [Entry._make(row) for row in plain.read(session, _entries(limit), {"of": container_id})]
-
-
-@lru_cache(KEPT)
-def _entries(limit: int) -> Select[Any]:
-    connections = (
-        select(AcpConnection.id)
-        .where(AcpConnection.container_id == bindparam("of", type_=Uuid))
-        .order_by(AcpConnection.id.desc())
-        .limit(fixed(CONNECTIONS))
-        .subquery()
-    )
-    recent = (
-        select(AcpMessage.acp_session_id, AcpMessage.timestamp, AcpMessage.method, AcpMessage.rpc_kind)
-        .where(AcpMessage.connection_id == connections.c.id, AcpMessage.id >= _floor(connections))
-        .order_by(AcpMessage.id.desc())
-        .limit(fixed(RECENT))
-        .lateral()
-    )
-    is_prompt = (recent.c.method == PROMPT) & (recent.c.rpc_kind == fixed(RpcKind.REQUEST))
-    last = func.max(recent.c.timestamp)
-    return (
-        select(
-            recent.c.acp_session_id,
-            func.min(recent.c.timestamp),
-            last,
-            func.count().filter(is_prompt),
-            func.count(),
-        )
-        .select_from(connections)
-        .join(recent, true())
-        .where(recent.c.acp_session_id.is_not(None))
-        .group_by(recent.c.acp_session_id)
-        .order_by(last.desc())
-        .limit(fixed(limit))
-    )
-
-
-def _floor(connection: FromClause) -> Any:
-    """Return the first of each connection's latest records, found in the index alone.
-
-    The planner takes each connection for one of average length: without this bound it would read a long one
-    whole, to sort it.
-    """
-    record = aliased(AcpMessage)
-    first = (
-        select(record.id)
-        .where(record.connection_id == connection.c.id)
-        .order_by(record.id.desc())
-        .limit(fixed(1))
-        .offset(fixed(RECENT - 1))
-        .correlate(connection)
-    )
-    return func.coalesce(first.scalar_subquery(), literal_column(f"'{message_search.BEGINNING}'::uuid"))
 
 
 def records(

@@ -101,14 +101,18 @@ def read(
     *,
     make: Callable[[Sequence[Any]], Row],
     limit: int = LIMIT,
+    given: Mapping[str, Any] | None = None,
 ) -> Page[Row]:
     """Return a page of what a statement selects; `make` makes a row of the columns that it selects.
+
+    `given` are the values of the statement's own parameters.
 
     Raises:
         Invalid: the cursor is none of this order.
     """
     order = orders[where.sort]
-    found = plain.read(session, *keyed(statement, order, where, limit + 1)).all()
+    cut, cursor = keyed(statement, order, where, limit + 1)
+    found = plain.read(session, cut, {**(given or {}), **cursor}).all()
     return _page(found, order, where, make, limit)
 
 

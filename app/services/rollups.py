@@ -1,30 +1,28 @@
-"""Rollups: each record is added once to the minute, the hour and the day that it belongs to.
+"""Rollups: each record is added once to the minute, the hour and the day that it belongs to, and its session.
 
-What is to be added is found by `seq`, which has no gaps within a connection and grows in the order of
-commits: a record that commits late, under whatever id, has a number above all that were there before it. Ids
-only tell where to look, for they have the index; if the next numbers are not found there (the clocks of two
-gateways differ), the whole connection is looked through. Rollups and progress are one transaction, so that a
-crash adds nothing twice and leaves nothing out.
+Which records are next is told by their numbers (`rolled_records`). What they are added to and the progress
+are one transaction, so that a crash adds nothing twice and leaves nothing out.
 """
 
 from __future__ import annotations
 
-import uuid
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
 from app.models.rollup import OTHER_METHODS, STEPS
 from app.protocol.latencies import BOUNDS, UNMEASURED
+from app.services import rolled_sessions
+from app.services.rolled_records import NEXT, ONE_INDEX, SEARCHED, STEP_CONNECTIONS, Pending, values, within
+from app.services.rolled_sessions import ADDED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
 STEP_ROWS: Final = 20_000
 """Records of one step: some tenths of a second of the database's time."""
-STEP_CONNECTIONS: Final = 2_000
 MOST_METHODS: Final = 100
 """Methods of a connection that are counted by name. The agent chooses them, and each is a row a minute."""
 MINUTES_KEPT: Final = {"message_rollup": "2 days", "fleet_rollup": "8 days"}
@@ -35,19 +33,22 @@ SWEPT_ROWS: Final = 20_000
 
 # One worker of the whole fleet at a time; what a crash leaves locked, PostgreSQL lets go.
 _TAKE_TURN: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('console rollups'))")
-# Those with the least to add first, so that a long history that is new to us delays none. The connections
-# cannot be removed while they are added; those that are being removed are left alone.
+# Those with the least to add first, so that a long history that is new to us delays none. The connections and
+# their containers cannot be removed while they are added; those that are being removed are left alone. Mostly
+# there are few, which the two narrow tables tell.
 _DUE: Final = text("""
-    SELECT s.connection_id, coalesce(p.rolled_seq, 0) AS rolled_seq, s.last_seq, c.enable_metrics,
-        s.last_seq - coalesce(p.rolled_seq, 0) AS rows
-    FROM acp_connection_sequence s
-    JOIN acp_connection k ON k.id = s.connection_id
-    JOIN acp_connection_configuration c ON c.container_id = k.container_id
-    LEFT JOIN rollup_progress p ON p.connection_id = s.connection_id
-    WHERE s.last_seq > coalesce(p.rolled_seq, 0)
-    ORDER BY s.last_seq - coalesce(p.rolled_seq, 0), s.connection_id
-    LIMIT :most
-    FOR KEY SHARE OF k SKIP LOCKED
+    WITH due AS MATERIALIZED (
+        SELECT s.connection_id, s.last_seq - coalesce(p.rolled_seq, 0) AS rows
+        FROM acp_connection_sequence s LEFT JOIN rollup_progress p USING (connection_id)
+        WHERE s.last_seq > coalesce(p.rolled_seq, 0) ORDER BY 2, 1 LIMIT :most
+    )
+    SELECT due.connection_id, due.rows, n.enable_metrics
+    FROM due
+    JOIN acp_connection k ON k.id = due.connection_id
+    JOIN container c ON c.id = k.container_id
+    JOIN acp_connection_configuration n ON n.container_id = c.id
+    ORDER BY due.rows, due.connection_id
+    FOR KEY SHARE OF k, c SKIP LOCKED
 """)
 _BEGIN: Final = text("""
     INSERT INTO rollup_progress (connection_id) SELECT unnest(CAST(:connections AS uuid[]))
@@ -60,50 +61,17 @@ _PASS_OVER: Final = text("""
     FROM acp_connection_sequence s
     WHERE s.connection_id = p.connection_id AND p.connection_id = ANY(CAST(:connections AS uuid[]))
 """)
-_ONE_INDEX: Final = text(
-    "SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)"
-)
 _ASKED: Final = """
     asked AS (
-        SELECT p.connection_id, p.rolled_seq, p.floor_id, p.methods, a.rows
+        SELECT p.connection_id, k.container_id, p.rolled_seq AS from_seq, p.floor_id AS from_id, p.methods,
+            CASE WHEN p.sessions_seq = p.rolled_seq THEN p.sessions END AS sessions, a.rows
         FROM unnest(CAST(:connections AS uuid[]), CAST(:rows AS bigint[])) AS a (connection_id, rows)
         JOIN rollup_progress p USING (connection_id)
+        JOIN acp_connection k ON k.id = p.connection_id
     )
 """
-_COLUMNS: Final = """
-    m.id, m.seq, m.timestamp, m.message_type, m.direction, m.method, m.size, m.error, m.processing_time
-"""
-# The next records by id, as far as their numbers go on from the last without a gap. Ids are compared and
-# ordered together with the connection: an order by ids alone PostgreSQL may read from the whole fleet's
-# records. With `_ONE_INDEX` nothing is left to it but the index on both columns.
-_NEXT: Final = f"""
-    found AS MATERIALIZED (
-        SELECT asked.connection_id, asked.rolled_seq, m.*,
-            row_number() OVER (PARTITION BY asked.connection_id ORDER BY m.seq) AS place
-        FROM asked CROSS JOIN LATERAL (
-            SELECT {_COLUMNS} FROM acp_message m
-            WHERE (m.connection_id, m.id) > (asked.connection_id, asked.floor_id)
-                AND (m.connection_id, m.id) <= (asked.connection_id, CAST(:last_id AS uuid))
-                AND m.seq > asked.rolled_seq
-            ORDER BY m.connection_id, m.id LIMIT asked.rows
-        ) m
-    ), taken AS MATERIALIZED (
-        SELECT * FROM found WHERE seq = rolled_seq + place
-    ), reached AS (
-        SELECT connection_id, max(seq) AS seq FROM taken GROUP BY connection_id
-    )
-"""  # noqa: S608 - our own columns
-# The next numbers, wherever they are. They are committed; what is not there has been deleted.
-_SEARCHED: Final = f"""
-    taken AS MATERIALIZED (
-        SELECT asked.connection_id, {_COLUMNS} FROM asked JOIN acp_message m USING (connection_id)
-        WHERE m.seq > asked.rolled_seq AND m.seq <= asked.rolled_seq + asked.rows
-    ), reached AS (
-        SELECT connection_id, rolled_seq + rows AS seq FROM asked
-    )
-"""  # noqa: S608 - our own columns
 _ADD: Final = """
-    , fresh AS (
+    fresh AS (
         SELECT t.connection_id, t.method,
             row_number() OVER (PARTITION BY t.connection_id ORDER BY min(t.seq))
                 + cardinality(asked.methods) <= :most_methods AS named
@@ -143,16 +111,18 @@ _ADD: Final = """
             errors = r.errors + excluded.errors, bytes = r.bytes + excluded.bytes
     )
     UPDATE rollup_progress p SET
-        rolled_seq = reached.seq,
-        floor_id = coalesce((SELECT t.id FROM taken t WHERE t.connection_id = p.connection_id
-            ORDER BY t.seq DESC LIMIT 1), p.floor_id),
+        rolled_seq = reached.seq, floor_id = coalesce(reached.id, p.floor_id),
         methods = p.methods || ARRAY(SELECT f.method FROM fresh f
-            WHERE f.connection_id = p.connection_id AND f.named ORDER BY f.method)
-    FROM reached WHERE reached.connection_id = p.connection_id
+            WHERE f.connection_id = p.connection_id AND f.named ORDER BY f.method),
+        sessions_seq = CASE WHEN p.sessions_seq = p.rolled_seq THEN reached.seq ELSE p.sessions_seq END,
+        sessions_floor_id = CASE WHEN p.sessions_seq = p.rolled_seq THEN coalesce(reached.id, p.floor_id)
+            ELSE p.sessions_floor_id END,
+        sessions = p.sessions + coalesce(begun.sessions, 0)
+    FROM reached LEFT JOIN begun USING (connection_id) WHERE reached.connection_id = p.connection_id
     RETURNING p.connection_id
 """
-_ADD_NEXT: Final = text(f"WITH {_ASKED}, {_NEXT} {_ADD}")
-_ADD_SEARCHED: Final = text(f"WITH {_ASKED}, {_SEARCHED} {_ADD}")
+_ADD_NEXT: Final = text(f"WITH {_ASKED}, {NEXT}, {ADDED}, {_ADD}")
+_ADD_SEARCHED: Final = text(f"WITH {_ASKED}, {SEARCHED}, {ADDED}, {_ADD}")
 _SWEEP: Final = """
     DELETE FROM {table} WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM {table} WHERE (step = 1 AND at < now() - CAST(:minutes AS interval))
@@ -161,28 +131,27 @@ _SWEEP: Final = """
 """
 
 
-class Pending(NamedTuple):
-    """A connection with records that are in no rollup yet: `rows` of them at most are added in a step."""
-
-    connection_id: uuid.UUID
-    rows: int
-
-
 def add(session: Session, most: int = STEP_ROWS) -> int:
-    """Add up to `most` of the records that are in no rollup yet; return how many of them there were to add.
+    """Add up to `most` of the records that are in no rollup or session yet; return how many there were.
 
-    Returns 0 as well while another worker is at it. A container with `enable_metrics` off is passed over.
+    Returns 0 as well while another worker is at it. A container with `enable_metrics` off is passed over in
+    the rollups. What is new comes before what the sessions have to catch up with.
     """
     if not session.scalar(_TAKE_TURN):
         return 0
+    rolled = _roll(session, most)
+    return rolled + rolled_sessions.catch_up(session, most - rolled)
+
+
+def _roll(session: Session, most: int) -> int:
     due = session.execute(_DUE, {"most": STEP_CONNECTIONS}).all()
     if not due:
         return 0
     session.execute(_BEGIN, {"connections": [each.connection_id for each in due]})
     if unmeasured := [each.connection_id for each in due if not each.enable_metrics]:
         session.execute(_PASS_OVER, {"connections": unmeasured})
-    pending = _within([Pending(each.connection_id, each.rows) for each in due if each.enable_metrics], most)
-    session.execute(_ONE_INDEX)
+    pending = within([Pending(each.connection_id, each.rows) for each in due if each.enable_metrics], most)
+    session.execute(ONE_INDEX)
     added = {row.connection_id for row in session.execute(_ADD_NEXT, _values(pending))}
     if missed := [each for each in pending if each.connection_id not in added]:
         session.execute(_ADD_SEARCHED, _values(missed))
@@ -199,22 +168,10 @@ def sweep(session: Session, most: int = SWEPT_ROWS) -> int:
     return swept
 
 
-def _within(pending: Sequence[Pending], most: int) -> Sequence[Pending]:
-    """Cut what is pending so that it has `most` rows in all."""
-    taken, room = [], most
-    for each in pending:
-        if room <= 0:
-            break
-        taken.append(each._replace(rows=min(each.rows, room)))
-        room -= each.rows
-    return taken
-
-
-def _values(pending: Sequence[Pending]) -> dict[str, Any]:
+def _values(pending: Sequence[Pending]) -> Mapping[str, Any]:
     return {
-        "connections": [each.connection_id for each in pending],
-        "rows": [each.rows for each in pending],
-        "last_id": uuid.UUID(int=2**128 - 1),
+        **values(pending),
+        **rolled_sessions.constants(),
         "bounds": list(BOUNDS),
         "unmeasured": UNMEASURED,
         "steps": list(STEPS),

@@ -31,15 +31,18 @@ def filters(template: str, said: Hashable, **about: Any) -> Markup:
 
 
 class Listing:
-    """Built once a request. `noun` is the blueprint of the list, its page is called `index`."""
+    """Built once a request. `noun` is the blueprint of the list, its page is called `index`.
 
-    def __init__(self, noun: str, filters: Filters, orders: Mapping[str, Order]) -> None:
+    `place` is what the address of that page has before the question mark.
+    """
+
+    def __init__(self, noun: str, filters: Filters, orders: Mapping[str, Order], **place: Any) -> None:
         self.noun = noun
         self.where = Where.of(request.args, orders)
         self._orders = orders
-        self._path = url_for(f"{noun}.index")
+        self._path = url_for(f"{noun}.index", **place)
         self.narrowed = tuple(filters.in_url())
-        self._said = (noun, self.where, self.narrowed)
+        self._said = (self._path, self.where, self.narrowed)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Listing) and self._said == other._said

@@ -322,9 +322,9 @@ def test_the_records_are_found_by_an_index(sessions: Sessions, connection: uuid.
         record(session, connection, [{}] * 2)
         session.execute(text("ANALYZE"))
         values = rollups._values([rollups.Pending(connection, 2)])
-        session.execute(rollups._ONE_INDEX)
+        session.execute(rollups.ONE_INDEX)
         explained = session.execute(text(f"EXPLAIN {rollups._ADD_NEXT.text}"), values).scalars().all()
     scan = [place for place, line in enumerate(explained) if "on acp_message m" in line]
     assert len(scan) == 1
     assert "ix_acp_message_connection_id_id" in explained[scan[0]]
-    assert "floor_id" in explained[scan[0] + 1], explained
+    assert "from_id" in explained[scan[0] + 1], explained

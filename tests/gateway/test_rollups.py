@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.gateway.database import Database
 from app.gateway.rollups import Rollups
+from app.queries import session_list
+from app.queries.paging import Where
 from app.services import rollups
+from tests.support.records import kept_sessions, plain_sessions
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -27,11 +30,27 @@ class Idle:
 COUNTED = "SELECT coalesce(sum(messages), 0) AS count FROM message_rollup WHERE step = 1"
 
 
-def test_what_is_exchanged_is_in_the_rollups(fleet: DemoFleet, store: Store, call: Call) -> None:
-    store.register("plain", fleet.endpoint("plain"))
-    call("plain")
-    prompts = "SELECT * FROM message_rollup WHERE method = 'initialize' AND bin > 0"
-    eventually(lambda: store.rows(prompts), bool)
+def test_what_is_exchanged_is_in_the_rollups_and_a_session_is_listed_at_once(
+    fleet: DemoFleet, store: Store, call: Call
+) -> None:
+    container_id = store.register("plain", fleet.endpoint("plain"))
+    caller = call("plain")
+    made = caller.new_session()
+    caller.prompt(made, "look around")
+    with store.session() as session:
+        waiting = session_list.whose(session, container_id).waiting
+        newest = Where("active", falls=True)
+        (listed,) = session_list.page(session, container_id, newest, waiting).rows
+    assert (listed.session_id, listed.prompts) == (made, 1)
+
+    def kept() -> list[tuple[Any, ...]]:
+        with store.session() as session:
+            return kept_sessions(session) if plain_sessions(session) == kept_sessions(session) else []
+
+    ((of, session_id, *_, messages),) = eventually(kept, bool)
+    assert (of, session_id) == (container_id, made)
+    assert messages >= listed.messages > 2
+    assert store.rows("SELECT * FROM message_rollup WHERE method = 'initialize' AND bin > 0")
 
 
 def test_a_backlog_is_worked_off_without_waiting_for_a_beat(

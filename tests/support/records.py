@@ -95,3 +95,25 @@ def fleet(session: Session) -> list[tuple[Any, ...]]:
 def fleet_of_connections(session: Session) -> list[tuple[Any, ...]]:
     """Return what the fleet's rollups must be while no container has been removed."""
     return [tuple(row) for row in session.execute(_FLEET_OF_CONNECTIONS)]
+
+
+_PLAIN_SESSIONS = text("""
+    SELECT k.container_id, m.acp_session_id, min(m.timestamp), max(m.timestamp),
+        count(*) FILTER (WHERE m.method = 'session/prompt' AND m.rpc_kind = 'request'), count(*)
+    FROM acp_message m JOIN acp_connection k ON k.id = m.connection_id
+    WHERE m.acp_session_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
+""")
+_KEPT_SESSIONS = text("""
+    SELECT container_id, session_id, first_at, last_at, prompts, messages FROM acp_session
+    WHERE active_at <= last_at AND active_at >= last_at - interval '30 seconds' ORDER BY 1, 2
+""")
+
+
+def plain_sessions(session: Session) -> list[tuple[Any, ...]]:
+    """Count the records themselves by container and session, with the first and the last time of each."""
+    return [tuple(row) for row in session.execute(_PLAIN_SESSIONS)]
+
+
+def kept_sessions(session: Session) -> list[tuple[Any, ...]]:
+    """Return the same as it is kept; what would stand in a wrong place of a list, is left out."""
+    return [tuple(row) for row in session.execute(_KEPT_SESSIONS)]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from app.queries import acp_sessions
+from app.queries import acp_sessions, paging
+from app.services import rollups
+from tests.support.records import MOMENT, connect, record
 
 if TYPE_CHECKING:
+    import uuid
+
     from tests.web.conftest import SignIn, World
 
+COUNTS = '<td class="num" data-label="prompts">{}</td><td class="num" data-label="messages">{}</td>'
 HOSTILE = "<img src=x onerror=alert(1)>"
+LEAST = paging.write("active", (MOMENT.replace(year=1990), "00000000-0000-0000-0000-000000000000"))
 
 
 def converse(world: World, session_id: str = "sess/1") -> str:
@@ -35,12 +43,89 @@ def converse(world: World, session_id: str = "sess/1") -> str:
     return str(container.id)
 
 
-def test_a_session_is_listed_and_told(sign_in: SignIn, world: World) -> None:
+def exchanged(world: World, connection: uuid.UUID, *sessions: str) -> None:
+    """Record a prompt and two updates of each session, a second for each, as the recorder does."""
+    for number, each in enumerate(sessions):
+        of = {"acp_session_id": each, "timestamp": MOMENT + dt.timedelta(seconds=number)}
+        prompt = {"method": "session/prompt", "rpc_kind": "request"}
+        record(world.session, connection, [prompt | of, of, of])
+    world.session.commit()
+
+
+def keep(world: World) -> None:
+    """Do what the gateway does every few seconds."""
+    while rollups.add(world.session):
+        world.session.commit()
+    world.session.commit()
+
+
+def test_a_session_is_listed_at_once_and_its_line_goes_on(sign_in: SignIn, world: World) -> None:
+    container_id = world.container().id
+    connection = connect(world.session, container_id)
+    exchanged(world, connection, "sess/1", HOSTILE)
+    viewer, path = sign_in("viewer"), f"/containers/{container_id}/sessions/"
+    for _ in range(2):
+        listed = viewer.get(path).text
+        assert f'href="{path}sess/1"' in listed
+        assert listed.count(COUNTS.format(1, 3)) == 2
+        assert "&lt;img src=x onerror=alert(1)&gt;</a>" in listed
+        assert HOSTILE not in listed
+        assert "Still to be counted" not in listed
+        keep(world)
+    exchanged(world, connection, "sess/1")
+    keep(world)
+    listed = viewer.get(path).text
+    assert COUNTS.format(2, 6) in listed
+    assert listed.count("<tr>") == 1 + 2
+
+
+def test_pages_of_sessions(sign_in: SignIn, world: World) -> None:
+    container_id = world.container().id
+    connection = connect(world.session, container_id)
+    exchanged(world, connection, *(f"s{number:03}" for number in range(60)))
+    keep(world)
+    exchanged(world, connection, "s-new")
+    viewer, path = sign_in("viewer"), f"/containers/{container_id}/sessions/"
+    first = viewer.get(path).text
+    after = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    assert after.startswith(f"{path}?after=")
+    second = viewer.get(after).text
+    listed = [re.findall(rf'href="{path}(s[-\w]+)"', page) for page in (first, second)]
+    assert [len(each) for each in listed] == [50 + 1, 10]
+    assert len({*listed[0], *listed[1]}) == 61
+    assert f'rel="prev" href="{path}?before=' in second
+    assert f'href="{path}">First page' in second
+    assert viewer.get(f"{path}?after=x").status_code == 400
+    keep(world)
+    assert "No sessions on this page" in viewer.get(f"{path}?after={LEAST}").text
+
+
+def test_a_list_that_is_not_complete_says_so(sign_in: SignIn, world: World) -> None:
+    container_id = world.container().id
+    connection = connect(world.session, container_id)
+    exchanged(world, connection, *(f"s{number}" for number in range(400)))
+    viewer, path = sign_in("viewer"), f"/containers/{container_id}/sessions/"
+    page = viewer.get(path).text
+    assert "Still to be counted, which happens by itself: 1,200 earlier messages of this" in page
+    assert f'href="{path}s399"' in page
+    keep(world)
+    assert "Still to be counted" not in viewer.get(path).text
+
+
+def test_sessions_without_a_line_of_their_own(sign_in: SignIn, world: World) -> None:
+    container_id = world.container().id
+    exchanged(world, connect(world.session, container_id), "x" * 201, "")
+    viewer, path = sign_in("viewer"), f"/containers/{container_id}/sessions/"
+    for _ in range(2):
+        page = viewer.get(path).text
+        assert "other sessions: their agent named too many" in page
+        assert COUNTS.format(2, 6) in page
+        keep(world)
+
+
+def test_a_session_is_told(sign_in: SignIn, world: World) -> None:
     container_id = converse(world)
     viewer = sign_in("viewer")
-    listed = viewer.get(f"/containers/{container_id}/sessions/").text
-    assert f'href="/containers/{container_id}/sessions/sess/1"' in listed
-    assert '<td class="num">1</td><td class="num">5</td>' in listed
     page = viewer.get(f"/containers/{container_id}/sessions/sess/1").text
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
     assert HOSTILE not in page
