@@ -243,6 +243,10 @@ class Counts(NamedTuple):
     statuses: dict[str, int]
     protocols: dict[str, int]
 
+    def __hash__(self) -> int:
+        """Dictionaries have no hash; these are not changed once they are made."""
+        return hash((*sorted(self.statuses.items()), *sorted(self.protocols.items())))
+
 
 def counts(session: Session) -> Counts:
     """Count containers by what the list's lines say of them, without making the lines."""
