@@ -133,7 +133,7 @@ def keys(session: Session, narrowed: ContainerFilter, where: Where) -> Page[Cont
     Raises:
         Invalid: the cursor is none of this list.
     """
-    statement, by = _keys_of(narrowed), orders(narrowed)
+    statement, by = keys_of(narrowed), orders(narrowed)
     return paging.read(session, statement, by, where, make=ContainerKey._make)
 
 
@@ -165,7 +165,6 @@ def _lines() -> Any:
     facts, asked = AcpConnection.metadata_, waiting.oldest(AcpConnection.__table__)
     return _joined(
         asked,
-        true(),
         select(
             Container.id,
             Container.name,
@@ -200,21 +199,19 @@ def _lines() -> Any:
 
 
 def _keys() -> Any:
-    asked = waiting.oldest_of_each()
-    connected = AcpConnection.status == fixed(ConnectionStatus.CONNECTED)
+    asked = waiting.oldest_id(AcpConnection.__table__)
     versions = map(version, (Container, ContainerSession, AcpConnection, ConnectionAction))
-    of_it = and_(asked.c.connection_id == AcpConnection.id, connected)
-    return _joined(asked, of_it, select(Container.id, *versions, asked.c.id))
+    return _joined(asked, select(Container.id, *versions, asked.c.id))
 
 
-def _joined(asked: Any, of_it: Any, selected: Any) -> Any:
-    """Join what a line is made of; `asked` is what waits for a caller, `of_it` tells at which container."""
+def _joined(asked: Any, selected: Any) -> Any:
+    """Join what a line is made of; `asked` is what waits for a caller on its connection."""
     return (
         selected.select_from(Container)
         .join(ContainerStanding, ContainerStanding.container_id == Container.id)
         .join(ContainerSession, ContainerSession.container_id == Container.id)
         .outerjoin(AcpConnection, AcpConnection.id == ContainerStanding.connection_id)
-        .outerjoin(asked, of_it)
+        .outerjoin(asked, true())
         .outerjoin(
             ConnectionAction, and_(ConnectionAction.container_id == Container.id, connection_actions.HOLDS)
         )
@@ -232,7 +229,8 @@ def rows_of(narrowed: ContainerFilter) -> Select[Any]:
 
 
 @lru_cache(paging.KEPT)
-def _keys_of(narrowed: ContainerFilter) -> Select[Any]:
+def keys_of(narrowed: ContainerFilter) -> Select[Any]:
+    """Select which lines they are, with their versions, in no order."""
     return narrow(_KEYS, narrowed)
 
 
