@@ -7,7 +7,7 @@ import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import DateTime, Text, and_, case, cast, func, literal, select, true
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, and_, case, cast, func, literal, select, true
 from sqlalchemy.orm import joinedload
 
 from app.errors import NotFound
@@ -76,15 +76,15 @@ class ContainerRow(NamedTuple):
 class ContainerKey(NamedTuple):
     """Which container stands in a line, and the versions of all that the line says of it.
 
-    What waits there stands for itself: a record never changes.
+    What waits there stands for itself: a record never changes. Ids are text (`plain.as_text`).
     """
 
-    id: uuid.UUID
+    id: str
     version: str
     session: str
     connection: str | None
     hold: str | None
-    waiting: uuid.UUID | None
+    waiting: str | None
 
 
 _WHOLE: Final = select(Container).options(joinedload(Container.session), joinedload(Container.configuration))
@@ -139,8 +139,8 @@ def keys(session: Session, narrowed: ContainerFilter, where: Where) -> Page[Cont
 
 def of_keys(session: Session, keys: Sequence[ContainerKey]) -> Mapping[ContainerKey, ContainerRow]:
     """Return the lines of some containers; one that has been removed meanwhile is left out."""
-    wanted = _LINES.where(Container.id == func.any([key.id for key in keys]))
-    found = {row[0]: ContainerRow._make(row) for row in plain.read(session, wanted)}
+    wanted = _LINES.where(Container.id == func.any(cast([key.id for key in keys], ARRAY(Uuid))))
+    found = {str(row[0]): ContainerRow._make(row) for row in plain.read(session, wanted).all()}
     return {key: found[key.id] for key in keys if key.id in found}
 
 
@@ -201,7 +201,7 @@ def _lines() -> Any:
 def _keys() -> Any:
     asked = waiting.oldest_id(AcpConnection.__table__)
     versions = map(version, (Container, ContainerSession, AcpConnection, ConnectionAction))
-    return _joined(asked, select(Container.id, *versions, asked.c.id))
+    return _joined(asked, select(plain.as_text(Container.id), *versions, plain.as_text(asked.c.id)))
 
 
 def _joined(asked: Any, selected: Any) -> Any:

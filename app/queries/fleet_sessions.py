@@ -7,10 +7,11 @@ looked for among what waits for an answer, and no more of it than a page shows.
 
 from __future__ import annotations
 
+import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Uuid, bindparam, func, literal_column, select, true
+from sqlalchemy import ARRAY, Uuid, bindparam, cast, func, literal_column, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage, AcpOpenRequest, Container
@@ -20,10 +21,10 @@ from app.queries import plain
 from app.queries.fixed import fixed
 from app.queries.message_conditions import named
 from app.queries.paging import KEPT
+from app.queries.plain import as_text
 
 if TYPE_CHECKING:
     import datetime as dt
-    import uuid
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, FromClause, Select
@@ -34,6 +35,7 @@ WINDOW: Final = 5_000
 LONGEST_NAME: Final = 200
 
 _BEFORE: Final = bindparam("before", type_=Uuid)
+_IDS: Final = ARRAY(Uuid)
 
 
 class SessionFilter(NamedTuple):
@@ -51,14 +53,14 @@ class SessionFilter(NamedTuple):
 class SessionKey(NamedTuple):
     """Which session it is, its latest prompt, and what answered that: None while it waits.
 
-    It stands for all that a list shows of it, for records never change.
+    It stands for all that a list shows of it, for records never change. Ids are text (`plain.as_text`).
     """
 
-    container_id: uuid.UUID
+    container_id: str
     container: str
     session_id: str
-    prompt_id: uuid.UUID
-    answer_id: uuid.UUID | None
+    prompt_id: str
+    answer_id: str | None
 
 
 class FleetSession(NamedTuple):
@@ -87,9 +89,9 @@ def page(
     """Return the sessions that were prompted last, or before a cursor."""
     bounds = {} if before is None else {"before": before}
     statement = _latest(narrowed, WINDOW, before is not None, limit + 1)
-    found = [SessionKey._make(row) for row in plain.read(session, statement, bounds)]
+    found = [SessionKey._make(row) for row in plain.read(session, statement, bounds).all()]
     if len(found) > limit:
-        return Page(found[:limit], found[limit - 1].prompt_id, None)
+        return Page(found[:limit], uuid.UUID(found[limit - 1].prompt_id), None)
     if narrowed.open_only:
         return Page(found, None, None)
     floor = plain.read(session, _floor(WINDOW, before is not None), bounds).one_or_none()
@@ -99,15 +101,16 @@ def page(
 def of_keys(session: Session, keys: Sequence[SessionKey]) -> Mapping[SessionKey, FleetSession]:
     """Return what a list shows of some sessions; one that has been removed meanwhile is left out."""
     prompt, answer = AcpMessage, aliased(AcpMessage)
-    answers = [each.answer_id for each in keys if each.answer_id is not None]
+    prompts = cast([each.prompt_id for each in keys], _IDS)
+    answers = cast([each.answer_id for each in keys if each.answer_id is not None], _IDS)
     statement = (
-        select(prompt.id, prompt.timestamp, prompt.payload, prompt.caller)
+        select(as_text(prompt.id), prompt.timestamp, prompt.payload, prompt.caller)
         .add_columns(answer.timestamp, answer.error, answer.error_message)
         .add_columns(answer.payload["result"]["stopReason"].astext)
         .outerjoin(answer, (answer.reply_to == prompt.id) & (answer.id == func.any(answers)))
-        .where(prompt.id == func.any([each.prompt_id for each in keys]))
+        .where(prompt.id == func.any(prompts))
     )
-    found = {row[0]: FleetSession(*row[1:]) for row in plain.read(session, statement)}
+    found = {row[0]: FleetSession(*row[1:]) for row in plain.read(session, statement).all()}
     return {key: found[key.prompt_id] for key in keys if key.prompt_id in found}
 
 
@@ -131,7 +134,8 @@ def _latest(narrowed: SessionFilter, window: int, is_before: bool, limit: int) -
     place = _place(prompt, narrowed.container)
     answer, later = _answer(prompt), _later(prompt, place)
     statement = (
-        select(place.c.id, place.c.name, prompt.c.acp_session_id, prompt.c.id, answer.c.id)
+        select(as_text(place.c.id), place.c.name, prompt.c.acp_session_id, as_text(prompt.c.id))
+        .add_columns(as_text(answer.c.id))
         .select_from(prompt)
         .join(place, true())
         .outerjoin(later, true())
