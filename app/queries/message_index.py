@@ -47,7 +47,8 @@ BLOCK_RECORDS: Final = 64
 FIRST_BLOCKS: Final = 16
 GROWTH: Final = 4
 """Blocks that are looked into at first, and how many times as many at each further step."""
-MOST_AT_ONCE: Final = 256
+MOST_AT_ONCE: Final = 64
+"""So few that a step does not take long, be its texts long or the disk slow."""
 MOST_BLOCKS: Final = 2048
 """Blocks of a slice that are taken from it; a page looks into fewer (message_search.WINDOW)."""
 _BY_INDEX: Final = text("SET LOCAL enable_seqscan = off")

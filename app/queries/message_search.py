@@ -41,7 +41,7 @@ WINDOW: Final = 100_000
 """Records that a page looks at, or some more by the index; for short texts that takes 0.2 s."""
 FIRST_RECORDS: Final = 1000
 """Records that are looked at first where the index does not help."""
-SECONDS: Final = 0.3
+SECONDS: Final = 0.25
 """How long a page goes on to look: long texts, and a slow disk, take that."""
 MOST_TRIED: Final = 6
 """Terms of a filter that finds nothing, up to which each is tried without."""
