@@ -10,7 +10,7 @@ from collections import deque
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, any_, cast, func, select, text, true
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select, text, true
 
 from app.models import AcpMessage, MessageSearchBlock, MessageSearchSlice
 from app.queries.message_grams import slice_code
@@ -51,6 +51,7 @@ MOST_AT_ONCE: Final = 64
 """So few that a step does not take long, be its texts long or the disk slow."""
 MOST_BLOCKS: Final = 2048
 """Blocks of a slice that are taken from it; a page looks into fewer (message_search.WINDOW)."""
+_BLOCKS: Final = bindparam("blocks", type_=ARRAY(BigInteger))
 _BY_INDEX: Final = text("SET LOCAL enable_seqscan = off")
 _AS_USUAL: Final = text("SET LOCAL enable_seqscan TO DEFAULT")
 
@@ -100,13 +101,13 @@ def stretches(
             yield Stretch([], after)
 
 
-def records_of(blocks: Sequence[int], matching: Select[AcpMessage]) -> FromClause:
-    """Select those of a statement's records that are in some blocks.
+def records_of(matching: Select[AcpMessage]) -> FromClause:
+    """Select those of a statement's records that are in some `blocks`, a parameter.
 
     The fences (OFFSET 0) have the planner take each block by its number and its records by their ids, all of
     a block at once: it has no idea how few they are, and would read the table of blocks from end to end.
     """
-    number = select(func.unnest(cast(blocks, ARRAY(BigInteger))).label("number")).subquery()
+    number = select(func.unnest(_BLOCKS).label("number")).subquery()
     of_number = select(MessageSearchBlock.ids).where(MessageSearchBlock.number == number.c.number)
     block = of_number.offset(0).correlate(number).lateral()
     in_it = matching.where(AcpMessage.id == any_(block.c.ids))

@@ -153,10 +153,10 @@ def _look_up(
     records: Sequence[AcpMessage] = []
     looked, rest = 0, None
     since = scope.since or BEGINNING
-    matching = select(AcpMessage).where(*conditions(scope.terms), AcpMessage.id < before)
+    among = _among(select(AcpMessage).where(*conditions(scope.terms), AcpMessage.id < before), limit + 1)
     for blocks, rest in message_index.stretches(session, codes, scope.within, since, before):
         looked += len(blocks) * message_index.BLOCK_RECORDS
-        found = [*records, *session.scalars(_among(matching, blocks, limit + 1))] if blocks else records
+        found = [*records, *session.scalars(among, {"blocks": blocks})] if blocks else records
         records = sorted(found, key=attrgetter("id"), reverse=True)[: limit + 1]
         final = [each for each in records if rest is None or each.id > rest]
         if len(final) > limit:
@@ -301,9 +301,9 @@ def _latest_of_each(
     return select(record).select_from(each).join(record, true()).order_by(record.id.desc()).limit(limit)
 
 
-def _among(matching: Select[AcpMessage], blocks: Sequence[int], limit: int) -> Select[AcpMessage]:
-    """Take the latest of the matches in some blocks."""
-    record = aliased(AcpMessage, message_index.records_of(blocks, matching))
+def _among(matching: Select[AcpMessage], limit: int) -> Select[AcpMessage]:
+    """Take the latest of the matches in some `blocks`."""
+    record = aliased(AcpMessage, message_index.records_of(matching))
     return select(record).order_by(record.id.desc()).limit(limit)
 
 
