@@ -22,6 +22,7 @@ from app.live import (
     rollout_fragments,
 )
 from app.live.configuration_fragments import REVISIONS, revisions_shown
+from app.live.lines import looked_up
 from app.live.message_fragments import MOST_AROUND, NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -36,10 +37,14 @@ TIMELINE_ROWS: Final = 50
 
 
 class Fragment(NamedTuple):
-    """A template, and the function that loads its context."""
+    """A template, and the function that loads its context.
+
+    One that is `kept` is rendered once for each context, which can be hashed.
+    """
 
     template: str
     load: Callable[..., Mapping[str, Any]]
+    kept: bool = False
 
 
 def fragment(name: str, /, **subject: Any) -> Markup:
@@ -48,15 +53,19 @@ def fragment(name: str, /, **subject: Any) -> Markup:
     Raises:
         NotFound: what it shows is not there (any more).
     """
-    template, load = FRAGMENTS[name]
+    template, load, kept = FRAGMENTS[name]
+    context = load(db.session(), **subject)
+    if kept:
+        said = tuple(context.values())
+        return looked_up(template, [said], lambda _: {said: context})
     # Without Flask's context processors: what they add is of the viewer, whom a fragment does not know.
-    html = current_app.jinja_env.get_template(template).render(load(db.session(), **subject))
+    html = current_app.jinja_env.get_template(template).render(context)
     return Markup(html.strip())  # noqa: S704 - a template's output, escaped where it was made
 
 
 FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "container_row": Fragment("containers/_row.html", container_fragments.row),
-    "container_counts": Fragment("containers/_counts.html", container_fragments.counts),
+    "container_counts": Fragment("containers/_counts.html", container_fragments.counts, kept=True),
     "container_state": Fragment("containers/_state.html", container_fragments.state),
     "container_connections": Fragment("connections/_table.html", container_fragments.connection_table),
     "container_waiting": Fragment("messages/_waiting.html", container_fragments.waiting_at),

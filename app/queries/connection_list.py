@@ -163,7 +163,7 @@ def _page(
     statement = _ordered(kind.selected, _without_times(narrowed), rising, cursor is not None, limit + 1)
     given = {"cursor": cursor, "since": narrowed.since, "until": narrowed.until}
     bound = {name: value for name, value in given.items() if value is not None}
-    found = [kind.make(row) for row in plain.read(session, statement, bound)]
+    found = [kind.make(row) for row in plain.read(session, statement, bound).all()]
     more, rows = len(found) > limit, found[:limit]
     if before is not None:
         rows.reverse()

@@ -7,7 +7,7 @@ import uuid
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import DateTime, Text, and_, case, cast, func, literal, select, true
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, and_, case, cast, func, literal, select, true
 from sqlalchemy.orm import joinedload
 
 from app.errors import NotFound
@@ -76,15 +76,15 @@ class ContainerRow(NamedTuple):
 class ContainerKey(NamedTuple):
     """Which container stands in a line, and the versions of all that the line says of it.
 
-    What waits there stands for itself: a record never changes.
+    What waits there stands for itself: a record never changes. Ids are text (`plain.as_text`).
     """
 
-    id: uuid.UUID
+    id: str
     version: str
     session: str
     connection: str | None
     hold: str | None
-    waiting: uuid.UUID | None
+    waiting: str | None
 
 
 _WHOLE: Final = select(Container).options(joinedload(Container.session), joinedload(Container.configuration))
@@ -133,14 +133,14 @@ def keys(session: Session, narrowed: ContainerFilter, where: Where) -> Page[Cont
     Raises:
         Invalid: the cursor is none of this list.
     """
-    statement, by = _keys_of(narrowed), orders(narrowed)
+    statement, by = keys_of(narrowed), orders(narrowed)
     return paging.read(session, statement, by, where, make=ContainerKey._make)
 
 
 def of_keys(session: Session, keys: Sequence[ContainerKey]) -> Mapping[ContainerKey, ContainerRow]:
     """Return the lines of some containers; one that has been removed meanwhile is left out."""
-    wanted = _LINES.where(Container.id == func.any([key.id for key in keys]))
-    found = {row[0]: ContainerRow._make(row) for row in plain.read(session, wanted)}
+    wanted = _LINES.where(Container.id == func.any(cast([key.id for key in keys], ARRAY(Uuid))))
+    found = {str(row[0]): ContainerRow._make(row) for row in plain.read(session, wanted).all()}
     return {key: found[key.id] for key in keys if key.id in found}
 
 
@@ -165,7 +165,6 @@ def _lines() -> Any:
     facts, asked = AcpConnection.metadata_, waiting.oldest(AcpConnection.__table__)
     return _joined(
         asked,
-        true(),
         select(
             Container.id,
             Container.name,
@@ -200,21 +199,19 @@ def _lines() -> Any:
 
 
 def _keys() -> Any:
-    asked = waiting.oldest_of_each()
-    connected = AcpConnection.status == fixed(ConnectionStatus.CONNECTED)
+    asked = waiting.oldest_id(AcpConnection.__table__)
     versions = map(version, (Container, ContainerSession, AcpConnection, ConnectionAction))
-    of_it = and_(asked.c.connection_id == AcpConnection.id, connected)
-    return _joined(asked, of_it, select(Container.id, *versions, asked.c.id))
+    return _joined(asked, select(plain.as_text(Container.id), *versions, plain.as_text(asked.c.id)))
 
 
-def _joined(asked: Any, of_it: Any, selected: Any) -> Any:
-    """Join what a line is made of; `asked` is what waits for a caller, `of_it` tells at which container."""
+def _joined(asked: Any, selected: Any) -> Any:
+    """Join what a line is made of; `asked` is what waits for a caller on its connection."""
     return (
         selected.select_from(Container)
         .join(ContainerStanding, ContainerStanding.container_id == Container.id)
         .join(ContainerSession, ContainerSession.container_id == Container.id)
         .outerjoin(AcpConnection, AcpConnection.id == ContainerStanding.connection_id)
-        .outerjoin(asked, of_it)
+        .outerjoin(asked, true())
         .outerjoin(
             ConnectionAction, and_(ConnectionAction.container_id == Container.id, connection_actions.HOLDS)
         )
@@ -232,7 +229,8 @@ def rows_of(narrowed: ContainerFilter) -> Select[Any]:
 
 
 @lru_cache(paging.KEPT)
-def _keys_of(narrowed: ContainerFilter) -> Select[Any]:
+def keys_of(narrowed: ContainerFilter) -> Select[Any]:
+    """Select which lines they are, with their versions, in no order."""
     return narrow(_KEYS, narrowed)
 
 
@@ -242,6 +240,10 @@ class Counts(NamedTuple):
     total: int
     statuses: dict[str, int]
     protocols: dict[str, int]
+
+    def __hash__(self) -> int:
+        """Dictionaries have no hash; these are not changed once they are made."""
+        return hash((*sorted(self.statuses.items()), *sorted(self.protocols.items())))
 
 
 def counts(session: Session) -> Counts:

@@ -10,7 +10,7 @@ from collections import deque
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, any_, cast, func, select, text, true
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, func, select, text, true
 
 from app.models import AcpMessage, MessageSearchBlock, MessageSearchSlice
 from app.queries.message_grams import slice_code
@@ -47,11 +47,11 @@ BLOCK_RECORDS: Final = 64
 FIRST_BLOCKS: Final = 16
 GROWTH: Final = 4
 """Blocks that are looked into at first, and how many times as many at each further step."""
-MOST_AT_ONCE: Final = 1024
+MOST_AT_ONCE: Final = 64
+"""So few that a step does not take long, be its texts long or the disk slow."""
 MOST_BLOCKS: Final = 2048
 """Blocks of a slice that are taken from it; a page looks into fewer (message_search.WINDOW)."""
-MOST_SLICES: Final = 64
-"""Slices that a page asks: 33 million records."""
+_BLOCKS: Final = bindparam("blocks", type_=ARRAY(BigInteger))
 _BY_INDEX: Final = text("SET LOCAL enable_seqscan = off")
 _AS_USUAL: Final = text("SET LOCAL enable_seqscan TO DEFAULT")
 
@@ -82,16 +82,13 @@ def frontier(session: Session, within: Within) -> uuid.UUID | None:
 def stretches(
     session: Session, codes: AbstractSet[int], within: Within, since: uuid.UUID, before: uuid.UUID
 ) -> Iterator[Stretch]:
-    """Yield blocks that have all codes, from before `before` down to `since`.
-
-    One stretch at least for each slice, and of no more slices than `MOST_SLICES`.
-    """
+    """Yield blocks that have all codes, from before `before` down to `since`; a stretch at least a slice."""
     columns = (MessageSearchSlice.number, MessageSearchSlice.last_id)
     reaching = (MessageSearchSlice.first_id < before, MessageSearchSlice.last_id >= since)
     found = select(*columns).where(*reaching).order_by(MessageSearchSlice.last_id.desc())
-    slices = session.execute(found.limit(MOST_SLICES + 1)).all()
+    slices = session.execute(found).all()
     step = FIRST_BLOCKS
-    for (number, _), following in zip_longest(slices[:MOST_SLICES], slices[1:]):
+    for (number, _), following in zip_longest(slices, slices[1:]):
         after = following.last_id if following else None
         of_slice = _blocks(session, {*codes, slice_code(number)}, within, since, before)
         left = deque(of_slice)
@@ -104,18 +101,18 @@ def stretches(
             yield Stretch([], after)
 
 
-def records_of(blocks: Sequence[int], matching: Select[AcpMessage]) -> FromClause:
-    """Select those of a statement's records that are in some blocks.
+def records_of(matching: Select[AcpMessage]) -> FromClause:
+    """Select those of a statement's records that are in some `blocks`, a parameter.
 
-    The fence (OFFSET 0) has the planner take each by its id: it has no idea how few they are.
+    The fences (OFFSET 0) have the planner take each block by its number and its records by their ids, all of
+    a block at once: it has no idea how few they are, and would read the table of blocks from end to end.
     """
-    block = MessageSearchBlock
-    ids = select(func.unnest(block.ids).label("id")).where(
-        block.number == any_(cast(blocks, ARRAY(BigInteger)))
-    )
-    named = ids.subquery()
-    record = matching.where(AcpMessage.id == named.c.id).offset(0).correlate(named).lateral()
-    return select(record).select_from(named).join(record, true()).subquery()
+    number = select(func.unnest(_BLOCKS).label("number")).subquery()
+    of_number = select(MessageSearchBlock.ids).where(MessageSearchBlock.number == number.c.number)
+    block = of_number.offset(0).correlate(number).lateral()
+    in_it = matching.where(AcpMessage.id == any_(block.c.ids))
+    record = in_it.offset(0).correlate(block).lateral()
+    return select(record).select_from(number).join(block, true()).join(record, true()).subquery()
 
 
 def _blocks(

@@ -2,13 +2,14 @@
 
 What a filter names literally (a text, a method, a session, an error) is looked up in the search index, and
 record by record only where that has not come to yet. However rare a match is, a page looks at no more than
-`WINDOW` records of the fleet, or of each connection: it then says how far it has looked, and goes on from
-there. So no search's time grows with the table.
+`WINDOW` records of the fleet, or of each connection, and goes on for no longer than `SECONDS`: it then says
+how far it has looked, and the next goes on from there. So no search's time grows with the table.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import time
 import uuid
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 WINDOW: Final = 100_000
-"""Records that a page looks at; searching the texts of so many takes about 0.3 s."""
+"""Records that a page looks at, or some more by the index; for short texts that takes 0.2 s."""
+FIRST_RECORDS: Final = 1000
+"""Records that are looked at first where the index does not help."""
+SECONDS: Final = 0.25
+"""How long a page goes on to look: long texts, and a slow disk, take that."""
 MOST_TRIED: Final = 6
 """Terms of a filter that finds nothing, up to which each is tried without."""
 MOST_CONNECTIONS: Final = 100
@@ -50,19 +55,23 @@ _SCOPES: Final[Mapping[str, Callable[[str], ColumnElement[bool]]]] = {
 
 
 class _Scope(NamedTuple):
-    """What a page looks for and where: connections, and ids from `since` to below `ceiling` and `before`."""
+    """What a page looks for and where: connections, and ids from `since` to below `ceiling` and `before`.
+
+    `until` is when it looks no further, by the monotonic clock.
+    """
 
     terms: Sequence[Term]
     within: Within
     since: uuid.UUID | None
     ceiling: uuid.UUID | None
     before: uuid.UUID | None
+    until: float
 
 
 class Found(NamedTuple, Generic[Record]):
     """A page of records, and the cursor from which older ones are looked for; None at the beginning.
 
-    `looked_to` is the time of the oldest record looked at, where the page ends for `WINDOW`'s sake.
+    `looked_to` is the time of the oldest record looked at, where the page has looked far or long enough.
     """
 
     records: Sequence[Record]
@@ -74,7 +83,8 @@ def page(
     session: Session, terms: Sequence[Term], *, before: uuid.UUID | None = None, limit: int = 50
 ) -> Found[AcpMessage]:
     """Return the latest matches, or the latest before a cursor."""
-    scope = _Scope(terms, _within(session, terms), _since(terms), _ceiling(terms, before), before)
+    until = time.monotonic() + SECONDS
+    scope = _Scope(terms, _within(session, terms), _since(terms), _ceiling(terms, before), before, until)
     codes = message_grams.needed(session, terms)
     frontier = message_index.frontier(session, scope.within) if codes else None
     if frontier is None:
@@ -102,37 +112,57 @@ def shown(
 
 
 def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limit: int) -> Found[AcpMessage]:
-    """Look at one record after the other, down to a least id, but at no more than `WINDOW`."""
-    # Without a term every record matches, and none has to be looked for.
-    floor = _floor(session, scope.within, scope.ceiling, least) if scope.terms else None
-    bounds = [] if scope.before is None else [AcpMessage.id < scope.before]
-    bounds += [AcpMessage.id >= each for each in (floor.id if floor else least,) if each is not None]
+    """Look at one record after the other, down to a least id, but at no more than `WINDOW`, and not for long.
+
+    First at a few, then at as many as the time is likely to do for.
+    """
+    began, looked, records = time.monotonic(), 0, list[AcpMessage]()
+    below, step = scope.ceiling, min(FIRST_RECORDS, WINDOW)
+    while True:
+        # Without a term every record matches, and none has to be looked for.
+        floor = _floor(session, scope.within, below, least, offset=step) if scope.terms else None
+        records += _matches(session, scope, below, floor.id if floor else least, limit + 1 - len(records))
+        if len(records) > limit:
+            return Found(records[:limit], records[limit - 1].id, None)
+        if floor is None:
+            return Found(records, None, None)
+        below, looked, now = floor.id, looked + step, time.monotonic()
+        step = min(WINDOW - looked, int(looked * (scope.until - now) / (now - began)))
+        if step <= 0:
+            return Found(records, below, floor.timestamp)
+
+
+def _matches(
+    session: Session, scope: _Scope, below: uuid.UUID | None, least: uuid.UUID | None, limit: int
+) -> Sequence[AcpMessage]:
+    """Return the latest matches between two ids."""
+    bounds = [] if below is None else [AcpMessage.id < below]
+    bounds += [] if least is None else [AcpMessage.id >= least]
     matching = select(AcpMessage).where(*conditions(scope.terms), *bounds)
-    records = session.scalars(_latest(matching, scope.within, limit + 1)).all()
-    if len(records) > limit:
-        return Found(records[:limit], records[limit - 1].id, None)
-    return Found(records, floor.id if floor else None, floor.timestamp if floor else None)
+    return session.scalars(_latest(matching, scope.within, limit)).all()
 
 
 def _look_up(
     session: Session, scope: _Scope, codes: AbstractSet[int], before: uuid.UUID, limit: int
 ) -> Found[AcpMessage]:
-    """Look at the records of blocks that the index names, but at no more than `WINDOW`.
+    """Look at the records of blocks that the index names, but at no more than `WINDOW`, and not for long.
 
-    Blocks may overlap in time. A match is final once no other block can have a newer record.
+    Blocks may overlap in time. A match is final once no other block can have a newer record, and a page does
+    not end before the next one would begin further on.
     """
     records: Sequence[AcpMessage] = []
     looked, rest = 0, None
     since = scope.since or BEGINNING
-    matching = select(AcpMessage).where(*conditions(scope.terms), AcpMessage.id < before)
+    among = _among(select(AcpMessage).where(*conditions(scope.terms), AcpMessage.id < before), limit + 1)
     for blocks, rest in message_index.stretches(session, codes, scope.within, since, before):
         looked += len(blocks) * message_index.BLOCK_RECORDS
-        found = [*records, *session.scalars(_among(matching, blocks, limit + 1))] if blocks else records
+        found = [*records, *session.scalars(among, {"blocks": blocks})] if blocks else records
         records = sorted(found, key=attrgetter("id"), reverse=True)[: limit + 1]
         final = [each for each in records if rest is None or each.id > rest]
         if len(final) > limit:
             return Found(final[:limit], final[limit - 1].id, None)
-        if looked >= WINDOW:
+        enough = looked >= WINDOW or time.monotonic() >= scope.until
+        if enough and rest is not None and rest.int + 1 < before.int:
             break
     if rest is None:
         return Found(records, None, None)
@@ -271,19 +301,26 @@ def _latest_of_each(
     return select(record).select_from(each).join(record, true()).order_by(record.id.desc()).limit(limit)
 
 
-def _among(matching: Select[AcpMessage], blocks: Sequence[int], limit: int) -> Select[AcpMessage]:
-    """Take the latest of the matches in some blocks."""
-    record = aliased(AcpMessage, message_index.records_of(blocks, matching))
+def _among(matching: Select[AcpMessage], limit: int) -> Select[AcpMessage]:
+    """Take the latest of the matches in some `blocks`."""
+    record = aliased(AcpMessage, message_index.records_of(matching))
     return select(record).order_by(record.id.desc()).limit(limit)
 
 
 def _floor(
-    session: Session, within: Within, before: uuid.UUID | None, least: uuid.UUID | None = None
+    session: Session,
+    within: Within,
+    before: uuid.UUID | None,
+    least: uuid.UUID | None = None,
+    *,
+    offset: int | None = None,
 ) -> AcpMessage | None:
-    """Find the record at which a page stops looking; None if there are fewer than `WINDOW`."""
+    """Find the record at which a page stops looking; None if there are no more than `offset`, or `WINDOW`."""
     bounds = [] if before is None else [AcpMessage.id < before]
     bounds += [] if least is None else [AcpMessage.id >= least]
-    return session.scalar(_latest(select(AcpMessage).where(*bounds), within, 1, offset=WINDOW))
+    return session.scalar(
+        _latest(select(AcpMessage).where(*bounds), within, 1, offset=WINDOW if offset is None else offset)
+    )
 
 
 def _since(terms: Sequence[Term]) -> uuid.UUID | None:

@@ -140,7 +140,7 @@ def _keys(
 ) -> Sequence[Key]:
     bound = {"before": before, "of": of}
     given = {name: value for name, value in bound.items() if value is not None}
-    return [Key(*row) for row in plain.read(session, statement, given)]
+    return [Key(*row) for row in plain.read(session, statement, given).all()]
 
 
 @lru_cache(KEPT)

@@ -180,7 +180,12 @@ def _ordered(
         left, right = (tuple_(*columns), tuple_(*bound)) if len(columns) > 1 else (columns[0], bound[0])
         statement = statement.where(left < right if falls else left > right)
     ways = [column.desc() if falls else column.asc() for column in columns]
-    return statement.add_columns(*columns).order_by(*ways).limit(fixed(limit))
+    # Of two columns the second is an id, of which only the first row's and the last's are ever read.
+    return (
+        statement.add_columns(columns[0], *map(plain.as_text, columns[1:]))
+        .order_by(*ways)
+        .limit(fixed(limit))
+    )
 
 
 def write(sort: str, key: Sequence[Any]) -> str:

@@ -95,7 +95,8 @@ def page(
 ) -> PastPage:
     """Return containers as they were at a moment, narrowed by their names and by what they were then."""
     bound = {"moment": moment, "after": after}
-    found = [PastRow._make(row) for row in plain.read(session, _in_order(narrowed, limit + 1), bound)]
+    rows = plain.read(session, _in_order(narrowed, limit + 1), bound).all()
+    found = [PastRow._make(row) for row in rows]
     return PastPage(found[:limit], found[limit - 1].name if len(found) > limit else None)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.models import AcpConnection, AcpMessage, AcpOpenRequest
 from app.protocol.states import ConnectionStatus, Direction
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, FromClause, Select
     from sqlalchemy.orm import Session
+
+
+_INBOUND: Final = AcpOpenRequest.direction == fixed(Direction.INBOUND)
 
 
 def of_connection(session: Session, connection_id: uuid.UUID) -> Sequence[AcpMessage]:
@@ -32,24 +34,12 @@ def of_connection(session: Session, connection_id: uuid.UUID) -> Sequence[AcpMes
 
 def oldest(connection: FromClause) -> FromClause:
     """Return the oldest that waits on each of some connections, to be joined: method, caller, timestamp."""
-    return (
-        _waiting(AcpMessage.method, AcpMessage.caller, AcpMessage.timestamp)
-        .where(AcpOpenRequest.connection_id == connection.c.id)
-        .where(connection.c.status == fixed(ConnectionStatus.CONNECTED))
-        .order_by(AcpOpenRequest.id)
-        .limit(fixed(1))
-        .correlate(connection)
-        .lateral("waiting")
-    )
+    return _first_on(connection, _waiting(AcpMessage.method, AcpMessage.caller, AcpMessage.timestamp))
 
 
-def oldest_of_each() -> FromClause:
-    """Return the id of the oldest that waits on each connection, be it lost or not: there are never many."""
-    waits = select(AcpOpenRequest.connection_id, AcpOpenRequest.id).ext(
-        distinct_on(AcpOpenRequest.connection_id)
-    )
-    inbound = waits.where(AcpOpenRequest.direction == fixed(Direction.INBOUND))
-    return inbound.order_by(AcpOpenRequest.connection_id, AcpOpenRequest.id).subquery("waiting")
+def oldest_id(connection: FromClause) -> FromClause:
+    """Return the id of the same, which is read by an index of what waits and from nothing else."""
+    return _first_on(connection, select(AcpOpenRequest.id).where(_INBOUND))
 
 
 def on(connection_id: Any, status: Any) -> ColumnElement[bool]:
@@ -59,11 +49,22 @@ def on(connection_id: Any, status: Any) -> ColumnElement[bool]:
     return connected.correlate(connection_id.class_).exists()
 
 
+def _first_on(connection: FromClause, waiting: Select[Any]) -> FromClause:
+    return (
+        waiting.where(AcpOpenRequest.connection_id == connection.c.id)
+        .where(connection.c.status == fixed(ConnectionStatus.CONNECTED))
+        .order_by(AcpOpenRequest.id)
+        .limit(fixed(1))
+        .correlate(connection)
+        .lateral("waiting")
+    )
+
+
 def _waiting(*wanted: Any) -> Select[Any]:
     """Select something of what agents wait for."""
     return (
         select(*wanted)
         .select_from(AcpOpenRequest)
         .join(AcpMessage, AcpMessage.id == AcpOpenRequest.id)
-        .where(AcpOpenRequest.direction == fixed(Direction.INBOUND))
+        .where(_INBOUND)
     )

@@ -12,7 +12,7 @@ from flask import current_app, g, request
 from markupsafe import Markup
 
 from app.access import Permission
-from app.web.filters import may
+from app.web.filters import granted
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -58,6 +58,5 @@ def seen_by_viewer() -> Seen:
     """Tell what decides the parts of this request's page; worked out once."""
     seen: Seen | None = g.get("seen")
     if seen is None:
-        allowed = frozenset(each for each in PERMISSIONS if may(each))
-        seen = g.seen = Seen(request.script_root, allowed, request.blueprint)
+        seen = g.seen = Seen(request.script_root, granted(), request.blueprint)
     return seen

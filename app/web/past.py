@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from flask import render_template, request
+from flask import current_app, render_template, request
 from markupsafe import Markup
 
 from app.extensions import db
@@ -36,7 +36,8 @@ def show(noun: str) -> ResponseReturnValue:
         return render_template("past/_counts.html", counts=queries.counts(session, at), **about)
 
     def pages() -> str:
-        return render_template("past/_pages.html", page=page, after=after, query=narrowed.in_url(), **about)
+        template = current_app.jinja_env.get_template("past/_pages.html")
+        return template.render(page=page, after=after, query=narrowed.in_url(), **about)
 
     put_in = {
         "counts": Markup(recent.figures(("states at", noun, at), counts, COUNTED_FOR)),  # noqa: S704 - a

@@ -271,9 +271,28 @@ def test_ten_thousand_are_not_sorted(
             assert not below & {"container", "container_standing"}
 
 
-def plan_of(crowded: psycopg.Connection[Any], statement: Any) -> dict[str, Any]:
+@pytest.mark.parametrize("sort", list(ORDERS))
+def test_no_more_of_what_waits_is_read_than_the_page_shows(
+    crowded: psycopg.Connection[Any], sort: str
+) -> None:
+    statement, _ = keyed(containers.keys_of(ContainerFilter()), ORDERS[sort], Where(sort, falls=False), 51)
+    with crowded.transaction(force_rollback=True):
+        crowded.execute(
+            "INSERT INTO acp_open_request (id, connection_id, direction, method)"
+            " SELECT gen_random_uuid(), id, 'inbound', 'session/request_permission' FROM acp_connection"
+        )
+        crowded.execute("ANALYZE acp_open_request")
+        plans = list(nodes(plan_of(crowded, statement, "ANALYZE, ")))
+    read = [node for node in plans if node.get("Relation Name") == "acp_open_request"]
+    assert len(read) == 1
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= 51
+    assert not any(node.get("Rows Removed by Filter") for node in read)
+
+
+def plan_of(crowded: psycopg.Connection[Any], statement: Any, how: str = "") -> dict[str, Any]:
     compiled = statement.compile(dialect=postgresql.psycopg.dialect(), compile_kwargs={"literal_binds": True})
-    (row,) = crowded.execute(f"EXPLAIN (FORMAT JSON) {compiled}".replace("%%", "%").encode()).fetchall()
+    explained = f"EXPLAIN ({how}FORMAT JSON) {compiled}".replace("%%", "%").encode()
+    (row,) = crowded.execute(explained).fetchall()
     plan: dict[str, Any] = row["QUERY PLAN"][0]["Plan"]
     return plan
 

@@ -82,7 +82,6 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "BATCH", 5)
     monkeypatch.setattr(message_index, "FIRST_BLOCKS", 1)
     monkeypatch.setattr(message_index, "GROWTH", 1)
-    monkeypatch.setattr(message_index, "MOST_SLICES", 3)
 
 
 class Recorder:
@@ -151,19 +150,23 @@ def search(session: Session, wanted: Sequence[Term]) -> list[uuid.UUID]:
     while True:
         found = message_search.page(session, wanted, before=before, limit=2)
         seen += [each.id for each in found.records]
+        assert before is None or found.older is None or found.older < before
         before = found.older
         if before is None:
             return seen
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(made, max_size=24), terms)
+@given(st.lists(made, max_size=24), terms, st.sampled_from([0, 60]))
 @example(
-    [Made(0, 9, "abc", "event", False, True), Made(1, 3, "abc", "event", False, False)], [Term(TEXT, "abc")]
+    [Made(0, 9, "abc", "event", False, True), Made(1, 3, "abc", "event", False, False)],
+    [Term(TEXT, "abc")],
+    60,
 )
 def test_a_search_finds_what_looking_at_each_finds(
-    recorder: Recorder, records: list[Made], wanted: list[Term]
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, records: list[Made], wanted: list[Term], seconds: int
 ) -> None:
+    monkeypatch.setattr(message_search, "SECONDS", seconds)
     session = recorder.session
     last = list(recorder._last)
     with session.begin_nested() as undone:
@@ -182,6 +185,22 @@ def test_a_search_finds_what_looking_at_each_finds(
     session.expunge_all()
     recorder.connections = list(session.scalars(select(AcpConnection).order_by(AcpConnection.id)))
     recorder._last = last
+
+
+def test_a_page_without_time_goes_on_where_it_ended(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each looks at least once, and never at the same again: also where blocks overlap."""
+    monkeypatch.setattr(message_search, "SECONDS", 0)
+    session, made = recorder.session, list[AcpMessage]()
+    for container in (0, 1):  # the second's are committed late: each block of theirs is within another
+        made += [recorder.record(Made(container, 10, "abc", "event", False, False)) for _ in range(12)]
+        while index.extend(session, all_of_them=True):
+            pass
+    first = message_search.page(session, [Term(TEXT, "abc x")])
+    assert first.looked_to is not None
+    assert search(session, [Term(TEXT, "abc")]) == sorted((each.id for each in made), reverse=True)
+    assert search(session, [Term(TEXT, "abc x")]) == []
 
 
 def fill(recorder: Recorder, count: int, text: str = "plain") -> list[AcpMessage]:

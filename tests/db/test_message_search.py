@@ -190,6 +190,40 @@ def test_a_page_says_how_far_it_has_looked(
     assert (list(last.records), last.older) == ([made[0]], None)
 
 
+@pytest.mark.parametrize("scope", ["", "container:web-1"])
+def test_a_page_without_time_has_looked_at_some(
+    session: Session, connect: Callable[[str], AcpConnection], monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    monkeypatch.setattr(message_search, "SECONDS", 0)
+    monkeypatch.setattr(message_search, "FIRST_RECORDS", 10)
+    connection = connect("web-1")
+    made = [add(session, connection, method="rare" if number == 0 else "m") for number in range(15)]
+    first = message_search.page(session, parse(f"{scope} method:rare"))
+    assert (list(first.records), first.older, first.looked_to) == ([], made[4].id, made[4].timestamp)
+    last = message_search.page(session, parse(f"{scope} method:rare"), before=first.older)
+    assert (list(last.records), last.older) == ([made[0]], None)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 20])
+def test_a_page_looks_on_until_it_is_full(
+    session: Session, connect: Callable[[str], AcpConnection], monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """However few are looked at at first, nothing is left out where one step ends and another begins."""
+    monkeypatch.setattr(message_search, "SECONDS", 60)
+    monkeypatch.setattr(message_search, "FIRST_RECORDS", 2)
+    connection = connect("web-1")
+    made = [add(session, connection, method="odd" if number % 2 else "m") for number in range(16)]
+    seen, before = [], None
+    while True:
+        found = message_search.page(session, parse("method:odd"), before=before, limit=limit)
+        assert found.looked_to is None
+        seen += [each.id for each in found.records]
+        before = found.older
+        if before is None:
+            break
+    assert seen == [each.id for each in made[1::2]][::-1]
+
+
 def test_a_time_in_the_past_is_jumped_to(
     session: Session, connect: Callable[[str], AcpConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
