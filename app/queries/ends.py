@@ -6,7 +6,7 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import Text, and_, case, cast, func, literal, or_, select, true
+from sqlalchemy import Text, and_, case, cast, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from app.models import (
@@ -22,6 +22,7 @@ from app.protocol.end_kinds import KINDS, PEER_CODE, of_reason, of_word
 from app.protocol.endings import PEER
 from app.protocol.endpoints import parse_endpoint
 from app.protocol.states import ENDS, ConnectionStatus
+from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
     import uuid
@@ -82,9 +83,13 @@ class Together(NamedTuple):
 
 def kind_column(row: Any = AcpConnectionTransition) -> ColumnElement[str]:
     """Return the word of a transition's kind, sorted by the database as `of_reason` sorts."""
-    of_peer = case((row.close_code.is_not(None), literal(PEER_CODE) + cast(row.close_code, Text)), else_=PEER)
-    sorted_ = [(or_(*map(row.reason.like, kind.patterns)), word) for word, kind in KINDS.items()]
-    return case((row.closed_by == PEER, of_peer), *sorted_, else_=of_peer)
+    peer = fixed(PEER)
+    of_peer = case((row.close_code.is_not(None), fixed(PEER_CODE) + cast(row.close_code, Text)), else_=peer)
+    sorted_ = [
+        (or_(*(row.reason.like(fixed(each)) for each in kind.patterns)), fixed(word))
+        for word, kind in KINDS.items()
+    ]
+    return case((row.closed_by == peer, of_peer), *sorted_, else_=of_peer)
 
 
 def by_kind(

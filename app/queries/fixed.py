@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import literal_column
+from sqlalchemy import Text, literal_column
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 
 def fixed(value: str | int) -> ColumnElement[Any]:
-    """Write a constant of the program's own: a number, or a word of letters and underscores."""
+    """Write a constant of the program's own: a number, or a text."""
     if isinstance(value, int):
         return literal_column(str(value))
-    if not value.replace("_", "").isalpha():
-        raise ValueError(value)
-    return literal_column(f"'{value}'")
+    quoted = value.replace("'", "''")
+    return literal_column(f"'{quoted}'", Text)
