@@ -37,6 +37,12 @@ INCIDENT: Final = {
     "text": "Seen since the last deploy.",
     "reason": "for the team that runs it",
 }
+NOTES: Final = (
+    ("deploy", "release 4.2", ""),
+    ("ticket", "callers of plain wait for minutes", "plain"),
+    ("other", "moved to the new switch", ""),
+)
+"""Notes on plots: kind, text and container."""
 PER_ENDPOINT: Final = 3  # links to the same kind of page that are followed
 SEEDS: Final = (
     "/containers?q=plain",
@@ -115,7 +121,7 @@ def walk_all(product: Product) -> Found:
 
 
 def _furnish(product: Product) -> tuple[str, ...]:
-    """Make an incident, a fleet action and a rollout, which the demo has not; return where they are."""
+    """Make an incident, a fleet action, a rollout and notes, as the demo has none; return where they are."""
     with signed_in(product) as client:
         register(client, BAKER, f"{product.demo}/http-first")
         eventually(lambda: client.get(RECORDED).text, lambda page: 'id="message-' in page, WARM_SECONDS)
@@ -125,6 +131,8 @@ def _furnish(product: Product) -> tuple[str, ...]:
         asked = _submit(client, PREVIEW, "/fleet-actions/", count="1", reason="a look at all of them")
         assert asked.history, asked.text
         rolled = _roll_out(client)
+        for kind, text, container in NOTES:
+            _submit(client, "/notes/", "/notes/", kind=kind, text=text, container=container)
         return urlsplit(link[1]).path, asked.url.path, rolled.url.path
 
 
