@@ -43,16 +43,23 @@ class Line(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """Numbers at one place; `x` is the middle, `number` the first of them."""
+    """Numbers at one place; `x` is the middle, `number` the first of them.
+
+    `shift` is how far a border has moved it away from the middle of its lines.
+    """
 
     x: float
     width: float
     text: str
     number: int
+    shift: float
 
 
 class Strip(NamedTuple):
-    """Lines and flags over a band, their places in percent of its width; what is said of them to all."""
+    """Lines and flags over a band, their places in percent of its width; what is said of them to all.
+
+    A flag's shift and width are in pixels, so that it stays at its lines however wide the band is.
+    """
 
     lines: Sequence[Line]
     flags: Sequence[Flag]
@@ -77,7 +84,7 @@ def note_strip(noted: Noted, begin: dt.datetime, end: dt.datetime) -> Strip:
     """Lay notes out over a band that goes from one moment to another."""
     notes = marked(noted, begin, end)
     lines = [Line(each.number, _percent(each.x)) for each in lines_of(notes, 0, STRIP)]
-    flags = [each._replace(x=_percent(each.x)) for each in flags_of(notes, 0, STRIP)]
+    flags = [each._replace(x=_percent(each.x - each.shift)) for each in flags_of(notes, 0, STRIP)]
     return Strip(lines, flags, said(notes))
 
 
@@ -117,7 +124,8 @@ def _flag(lines: Sequence[Line], left: float, right: float) -> Flag:
     text = str(first) if first == last else f"{first}–{last}"
     width = PADDING + CHARACTER * len(text)
     middle = (lines[0].x + lines[-1].x) / 2
-    return Flag(round(min(max(middle, left + width / 2), right - width / 2), 1), width, text, first)
+    x = round(min(max(middle, left + width / 2), right - width / 2), 1)
+    return Flag(x, width, text, first, round(x - middle, 1))
 
 
 def _touch(one: Flag, other: Flag) -> bool:

@@ -5,6 +5,7 @@ An endpoint answers with a page if that is a whole document; fragments, files an
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 from collections import defaultdict, deque
@@ -38,11 +39,12 @@ INCIDENT: Final = {
     "reason": "for the team that runs it",
 }
 NOTES: Final = (
-    ("deploy", "release 4.2", ""),
-    ("ticket", "callers of plain wait for minutes", "plain"),
-    ("other", "moved to the new switch", ""),
+    (40, "deploy", "release 4.2", ""),
+    (25, "other", "moved to the new switch", ""),
+    (24, "ticket", "HELP-4711: prompts wait for minutes", ""),
+    (12, "deploy", "a larger machine for plain", "plain"),
 )
-"""Notes on plots: kind, text and container."""
+"""Notes on plots: how many minutes ago, kind, text and container."""
 PER_ENDPOINT: Final = 3  # links to the same kind of page that are followed
 SEEDS: Final = (
     "/containers?q=plain",
@@ -131,8 +133,9 @@ def _furnish(product: Product) -> tuple[str, ...]:
         asked = _submit(client, PREVIEW, "/fleet-actions/", count="1", reason="a look at all of them")
         assert asked.history, asked.text
         rolled = _roll_out(client)
-        for kind, text, container in NOTES:
-            _submit(client, "/notes/", "/notes/", kind=kind, text=text, container=container)
+        for ago, kind, text, container in NOTES:
+            at = f"{dt.datetime.now(dt.UTC) - dt.timedelta(minutes=ago):%Y-%m-%dT%H:%M}"
+            _submit(client, "/notes/", "/notes/", at=at, kind=kind, text=text, container=container)
         return urlsplit(link[1]).path, asked.url.path, rolled.url.path
 
 

@@ -67,6 +67,9 @@ def test_what_is_said_names_them() -> None:
 def test_a_strip_is_in_percent() -> None:
     strip = note_strip(noted(15), BEGIN, BEGIN + HOUR)
     assert (strip.lines[0].x, strip.flags[0].x) == (25, 25)
+    (last,) = note_strip(noted(59.9), BEGIN, BEGIN + HOUR).flags
+    assert last.x > 99
+    assert 0 < -last.shift <= last.width / 2  # moved inside, and still at its line
     assert strip.words.startswith("Notes: 1, deploy")
 
 
