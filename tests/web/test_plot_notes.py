@@ -136,6 +136,7 @@ def test_the_address_narrows_the_list_and_fills_the_form_in(sign_in: SignIn, wor
     assert "of the container" not in operator.get("/notes/?kind=ticket&since=-1h").text
     assert "No note matches" in operator.get("/notes/?about=fleet&until=2020-01-01").text
     assert operator.get("/notes/?since=soon").status_code == 400
+    assert operator.get("/notes/", query_string={"at": "0001-01-01T00:00+23:00"}).status_code == 200
 
 
 def test_every_plot_of_the_moment_shows_it(sign_in: SignIn, world: World) -> None:

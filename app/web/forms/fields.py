@@ -64,9 +64,10 @@ def moment_given(text: str | None) -> dt.datetime | None:
     """Read a time of a URL as such a field has it; None for what is none."""
     try:
         moment = dt.datetime.fromisoformat(text or "")
-    except ValueError:
+        in_utc = moment.astimezone(dt.UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         return None
-    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).replace(microsecond=0, tzinfo=None)
+    return in_utc.replace(microsecond=0, tzinfo=None)
 
 
 class CheckboxesField(SelectMultipleField):  # type: ignore[misc]  # WTForms ships no types
