@@ -14,6 +14,7 @@ from app.cli.gateways import gateways
 from app.cli.group import ConsoleGroup
 from app.cli.incidents import incidents
 from app.cli.migrations import migrations
+from app.cli.notes import notes
 from app.cli.overview import overview
 from app.cli.prompts import prompts
 from app.cli.rollouts import rollouts
@@ -49,7 +50,7 @@ gateway = LateGroup("gateway", help="Hold the connections to containers and serv
 
 COMMANDS = (
     *(serve, gateway, gateways, demo, overview, containers, connections, configurations),
-    *(migrations, prompts, tokens, users, audit, explain, incidents, statistics, rollouts),
+    *(migrations, prompts, tokens, users, audit, explain, incidents, notes, statistics, rollouts),
 )
 
 

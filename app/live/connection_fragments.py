@@ -11,8 +11,10 @@ from app.live.lines import looked_up
 from app.queries import (
     connection_list,
     connections,
+    containers,
     ends,
     past,
+    plot_notes,
     waiting,
 )
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.live.fragments import Parameters
+    from app.models import Container
     from app.queries.connection_list import ConnectionFilter, ConnectionKey
     from app.queries.past import Span
 
@@ -56,6 +59,24 @@ def states_of_container(
     session: Session, container_id: uuid.UUID, within: str = past.USUAL
 ) -> Mapping[str, Any]:
     return _band(partial(past.of_container, session, container_id), container_id, within)
+
+
+def noted_states(session: Session, connection_id: uuid.UUID, within: str = past.USUAL) -> Mapping[str, Any]:
+    container = connections.get(session, connection_id).container
+    return _with_notes(session, container, states(session, connection_id, within))
+
+
+def noted_states_of_container(
+    session: Session, container_id: uuid.UUID, within: str = past.USUAL
+) -> Mapping[str, Any]:
+    container = containers.get(session, container_id)
+    return _with_notes(session, container, states_of_container(session, container_id, within))
+
+
+def _with_notes(session: Session, container: Container, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    spans: Sequence[Span] = found["spans"]
+    noted = plot_notes.of_container(session, container, spans[0].begin, spans[-1].end)
+    return {**found, "noted": noted}
 
 
 def _band(read: Callable[..., Sequence[Span]], subject_id: uuid.UUID, within: str) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from app.live import recent
 from app.queries import (
     gateways,
     overview,
+    plot_notes,
     protocol_migrations,
     statistics,
     stuck,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from app.queries.plot_notes import Noted
     from app.queries.statistics_view import View
 
 SHOWN_STUCK: Final = 6
@@ -38,7 +40,8 @@ def figures(session: Session) -> Mapping[str, Any]:
 def rates(session: Session) -> Mapping[str, Any]:
     span = overview.LAST_HOUR.span(_now())
     points = statistics.points(session, overview.LAST_HOUR, span)
-    return {"view": overview.LAST_HOUR, "span": span, "points": points}
+    noted = _noted(session, overview.losses_span(span.now))
+    return {"view": overview.LAST_HOUR, "span": span, "points": points, "noted": noted}
 
 
 def losses(session: Session) -> Mapping[str, Any]:
@@ -49,6 +52,7 @@ def losses(session: Session) -> Mapping[str, Any]:
         "bars": bars,
         "most": max(bar.losses for bar in bars),
         "bar": overview.BAR,
+        "noted": _noted(session, overview.losses_span(now)),
     }
 
 
@@ -58,6 +62,11 @@ def gateways_now(session: Session) -> Mapping[str, Any]:
 
 def under_way(session: Session) -> Mapping[str, Any]:
     return {"under_way": protocol_migrations.under_way(session)}
+
+
+def _noted(session: Session, span: tuple[dt.datetime, dt.datetime]) -> Noted:
+    """Read the notes of all that the overview draws, so that each has one number there."""
+    return plot_notes.of_fleet(session, *span)
 
 
 def _now() -> dt.datetime:
@@ -88,4 +97,5 @@ def measured(session: Session, view: View) -> Mapping[str, Any]:
         "names": statistics.names(session, view, keys),
         "twins": statistics.twins(session, view, span) if view.container else {},
         "unmeasured": statistics.unmeasured(session, view),
+        "noted": plot_notes.of_view(session, view, span.begin, span.shown_to),
     }

@@ -20,6 +20,7 @@ from app.models.fleet_action import FleetAction
 from app.models.gateway import ContainerLease, Gateway, GatewayEnded
 from app.models.incident import Incident, IncidentNote
 from app.models.message_search import MessageSearchBlock, MessageSearchCursor, MessageSearchSlice
+from app.models.plot_note import PlotNote
 from app.models.preflight import ContainerPresence, Preflight
 from app.models.protocol_migration import ProtocolMigration, ProtocolMigrationStep
 from app.models.rollout import Rollout, RolloutContainer, RolloutEvent, RolloutWave
@@ -57,6 +58,7 @@ __all__ = [
     "MessageSearchBlock",
     "MessageSearchCursor",
     "MessageSearchSlice",
+    "PlotNote",
     "Preflight",
     "ProtocolMigration",
     "ProtocolMigrationStep",

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import case, select
 
-from app.models import AuditEvent, CallerToken, Container, FleetAction, Incident, SavedView, User
+from app.models import (
+    AuditEvent,
+    CallerToken,
+    Container,
+    FleetAction,
+    Incident,
+    PlotNote,
+    SavedView,
+    User,
+)
 from app.queries import distinct, paging, plain
 from app.queries.fixed import fixed
 from app.queries.narrowing import Narrowing, identity, within
@@ -66,6 +75,7 @@ _NAMED: Final[Mapping[str, tuple[Any, Any]]] = {
     "incident": (Incident.id, Incident.title),
     "saved_view": (SavedView.id, SavedView.name),
     "fleet_action": (FleetAction.id, FleetAction.kind),
+    "plot_note": (PlotNote.id, PlotNote.text),
 }
 _OF_CONTAINERS: Final = (Container.id, Container.name)
 """Where the names of subjects stand; those of all other kinds are of containers."""

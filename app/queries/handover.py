@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased, joinedload
 
 from app.models import AcpMessage, AuditEvent, LastLook, ProtocolMigration
 from app.models.base import first_id_at
-from app.queries import audit, ends
+from app.queries import audit, ends, plot_notes
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.queries.ends import Ends
+    from app.queries.plot_notes import Made
 
 EXAMPLES: Final = 3
 MOST_ERRORS: Final = 5_000
@@ -69,10 +70,12 @@ class Changes(NamedTuple):
     names: Mapping[uuid.UUID, str]
     """The present names of what `done` is about."""
     errors: Sequence[ErrorGroup]
+    notes: Made
 
     @property
     def any(self) -> bool:
-        return bool(self.ends.counts or self.migrations or self.done or self.errors)
+        parts = (self.ends.counts, self.migrations, self.done, self.errors, self.notes.times)
+        return any(parts)
 
 
 def last_look(session: Session, user_id: uuid.UUID) -> dt.datetime | None:
@@ -91,6 +94,7 @@ def changes(session: Session, since: dt.datetime, until: dt.datetime) -> Changes
         done,
         audit.names(session, [event for each in done for event in each.examples]),
         _errors(session, since, until),
+        plot_notes.made(session, since, until),
     )
 
 

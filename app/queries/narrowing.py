@@ -47,11 +47,11 @@ def within(id_: Any, at: Any, since: str, until: str) -> Iterator[ColumnElement[
         Invalid: it is no time.
     """
     if since:
-        begin = _moment("since", since)
+        begin = moment_of("since", since)
         yield id_ >= first_id_at(begin - SKEW)
         yield at >= begin
     if until:
-        end = _moment("until", until)
+        end = moment_of("until", until)
         yield id_ < first_id_at(end + SKEW)
         yield at < end
 
@@ -64,7 +64,8 @@ def identity(text: str) -> uuid.UUID | None:
         return None
 
 
-def _moment(name: str, written: str) -> dt.datetime:
+def moment_of(name: str, written: str) -> dt.datetime:
+    """Read a time that a parameter names. Raises Invalid."""
     try:
         return moment(written)
     except (ValueError, OverflowError) as error:

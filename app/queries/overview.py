@@ -169,12 +169,18 @@ def recent_losses(session: Session, now: dt.datetime, limit: int = 8) -> Sequenc
     return [Loss(*each) for each in found]
 
 
+def losses_span(now: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+    """Return when the bars of the losses begin, and when the last of them ends."""
+    seconds = BAR.total_seconds()
+    end = dt.datetime.fromtimestamp((now.timestamp() // seconds + 1) * seconds, dt.UTC)
+    return end - BARS * BAR, end
+
+
 def losses_over_time(session: Session, now: dt.datetime) -> Sequence[Bar]:
     """Return the losses in each five minutes of the last three hours, the oldest first."""
     seconds = int(BAR.total_seconds())
-    last = int(now.timestamp()) // seconds
-    first = last - BARS + 1
-    begin = dt.datetime.fromtimestamp(first * seconds, dt.UTC)
+    begin, end = losses_span(now)
+    first, last = int(begin.timestamp()) // seconds, int(end.timestamp()) // seconds - 1
     bar = func.floor(func.extract("epoch", AcpConnectionTransition.at) / seconds)
     counted = {
         int(row[0]): row[1]

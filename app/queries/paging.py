@@ -181,8 +181,9 @@ def _ordered(
         statement = statement.where(left < right if falls else left > right)
     ways = [column.desc() if falls else column.asc() for column in columns]
     # Of two columns the second is an id, of which only the first row's and the last's are ever read.
+    # It has a name of its own: SQLAlchemy would take it for the id of an object that is selected whole.
     return (
-        statement.add_columns(columns[0], *map(plain.as_text, columns[1:]))
+        statement.add_columns(columns[0], *(plain.as_text(each).label("tie") for each in columns[1:]))
         .order_by(*ways)
         .limit(fixed(limit))
     )

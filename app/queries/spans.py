@@ -61,6 +61,11 @@ class Span:
         count = (min(self.end, self.now) - self.begin) / self.length
         return [self.begin + self.length * place for place in range(max(1, int(count) + (count % 1 > 0)))]
 
+    @property
+    def shown_to(self) -> dt.datetime:
+        """When the last step that has begun ends."""
+        return self.times[-1] + self.length
+
     def seconds(self, at: dt.datetime) -> float | None:
         """Return for how long a step has been counted; None while that says nothing of a rate yet."""
         passed = min(at + self.length, self.now - SETTLED) - at

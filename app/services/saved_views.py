@@ -27,6 +27,7 @@ PAGES: Final[Mapping[str, frozenset[str]]] = {
     "rollouts": frozenset({"text", "state", "protocol", "actor", "sort"}),
     "audit": frozenset({"actor", "action", "subject", "since", "until", "sort"}),
     "gateways": frozenset({"sort"}),
+    "plot_notes": frozenset({"container", "kind", "about", "since", "until", "sort"}),
     "users": frozenset({"q", "role", "active", "sort"}),
     "connections": frozenset({"q", "status", "protocol", "by", "kind", "since", "until", "order"}),
     "configuration_revisions": frozenset({"container", "actor", "field", "since", "until", "bulk"}),

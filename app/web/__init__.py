@@ -30,6 +30,8 @@ from app.web import (
     messages,
     navigation,
     overview,
+    plot_flags,
+    plot_notes,
     preflights,
     prompts,
     protocol_migrations,
@@ -72,6 +74,7 @@ BLUEPRINTS = (
     statistics.bp,
     gateways.bp,
     saved_views.bp,
+    plot_notes.bp,
     audit.bp,
     explanations.bp,
     incidents.bp,
@@ -89,6 +92,7 @@ def register(app: Flask) -> None:
     reading.register(app)
     filters.register(app)
     figures.register(app)
+    plot_flags.register(app)
     quantities.register(app)
     command_line.register(app)
     app.add_template_global(navigation.places)

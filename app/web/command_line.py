@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from app.protocol.strategies import Strategy, Verification, zone_of
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Mapping
 
     from flask import Flask
@@ -90,6 +91,13 @@ def migration(container: Container, to: str, plan: Plan) -> str:
         if value != usual[name]:
             words.append(f"--{VERIFICATION[name]}={value}")
     return command("migrations", *words, "--reason=WHY")
+
+
+def note(at: dt.datetime | None, kind: str, container: str | None) -> str:
+    """Return the command that adds a note to the plots, of a moment in UTC without a zone."""
+    given = {"kind": kind, "at": f"{at:%Y-%m-%dT%H:%M:%S}" if at else "", "container": container}
+    named = [(name, value) for name, value in given.items() if value]
+    return command("notes", "add", "TEXT", *options(named, {}))
 
 
 def fleet_action(kind: str, choose: str, carried: Iterable[tuple[str, str]]) -> str | None:

@@ -10,6 +10,7 @@ from flask import url_for
 from app.errors import Invalid
 from app.models.rollup import OTHER_METHODS
 from app.queries.message_filter import Term, parse, write
+from app.web.plot_flags import marked
 from app.web.plots import Plot, Series, written
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from app.queries.plot_notes import Noted
     from app.queries.spans import Span
     from app.queries.statistics import Figures
     from app.queries.statistics_view import View
@@ -31,15 +33,23 @@ def register(app: Flask) -> None:
     app.add_template_global(messages_behind)
 
 
-def statistics_plots(view: View, span: Span, points: Sequence[Figures]) -> Sequence[Plot]:
-    """Return the plots of messages a second, of errors and of processing times."""
+def statistics_plots(view: View, span: Span, points: Sequence[Figures], noted: Noted) -> Sequence[Plot]:
+    """Return the plots of messages a second, of errors and of processing times, with the notes on them."""
     found = {each.key[0]: each for each in points}
     times = span.times
     links = [messages_behind(view, span, at=at) for at in times]
+    notes = marked(noted, span.begin, span.shown_to)
 
     def plot(name: str, title: str, unit: str, kind: Any, *series: Series) -> Plot:
         return Plot(
-            identifier=name, title=title, unit=unit, kind=kind, times=times, series=series, links=links
+            identifier=name,
+            title=title,
+            unit=unit,
+            kind=kind,
+            times=times,
+            series=series,
+            links=links,
+            notes=notes,
         )
 
     rates, errors = [], []

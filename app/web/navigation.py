@@ -52,6 +52,7 @@ PLACES: Final = (
     Place("configuration_revisions.index", "Configurations", group="Change"),
     Place("audit.index", "Audit", group="Look back"),
     Place("incidents.index", "Incidents", group="Look back"),
+    Place("plot_notes.index", "Plot notes", group="Look back"),
     Place("explanations.index", "Explanations", group="Look back"),
     Place("gateways.index", "Gateways", group="Console"),
     Place("users.index", "Users", "manage", group="Console"),

@@ -11,9 +11,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from app.web.plot_flags import flags_of, lines_of, said
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
+
+    from app.web.plot_flags import Flag, Line, Marked
 
 WIDTH: Final = 420
 HEIGHT: Final = 160
@@ -100,7 +104,8 @@ class Plot:
     """Series over the same times. `links`, if any, has an address for each time.
 
     `identifier` is unique in its page, `title` says what is shown, `unit` what the numbers are. `level` is a
-    value to be held against them, `shaded` has the first and last places of marked times.
+    value to be held against them, `shaded` has the first and last places of marked times, `notes` stand at
+    moments.
     """
 
     identifier: str
@@ -112,6 +117,7 @@ class Plot:
     links: Sequence[str | None] = ()
     level: float | None = None
     shaded: Sequence[tuple[int, int]] = ()
+    notes: Sequence[Marked] = ()
 
     @property
     def greatest(self) -> float:
@@ -127,10 +133,22 @@ class Plot:
     @property
     def description(self) -> str:
         """What the plot shows, for those who do not see it."""
-        if self.empty:
-            return f"{self.title}: nothing in this range."
-        parts = [f"{each.name} up to {written(_peak(each))}" for each in self.series if _has(each)]
-        return f"{self.title}, in {self.unit}: {', '.join(parts)}."
+        return f"{self._numbers_in_words} {said(self.notes)}".strip()
+
+    @property
+    def note_lines(self) -> Sequence[Line]:
+        """The lines of the notes, each at its moment."""
+        return lines_of(self.notes, LEFT, WIDTH - RIGHT)
+
+    @property
+    def note_flags(self) -> Sequence[Flag]:
+        """The numbers of the notes, above the lines."""
+        return flags_of(self.notes, LEFT, WIDTH - RIGHT)
+
+    def noted(self, place: int) -> Sequence[int]:
+        """Return the numbers of the notes within the time that begins there, the earliest first."""
+        count = len(self.times)
+        return [each.number for each in reversed(self.notes) if int(each.share * count) == place]
 
     @property
     def ticks(self) -> Sequence[Tick]:
@@ -189,6 +207,13 @@ class Plot:
             if (value := each.values[place]) is not None
         ]
         return f"{', '.join(said) or 'nothing'} {self.unit if said else ''}".strip()
+
+    @property
+    def _numbers_in_words(self) -> str:
+        if self.empty:
+            return f"{self.title}: nothing in this range."
+        parts = [f"{each.name} up to {written(_peak(each))}" for each in self.series if _has(each)]
+        return f"{self.title}, in {self.unit}: {', '.join(parts)}."
 
     @property
     def _step(self) -> float:

@@ -11,7 +11,7 @@ from app.errors import Invalid
 from app.extensions import db
 from app.protocol.states import MessageType, Protocol
 from app.protocol.thresholds import UNITS, Side
-from app.queries import moments
+from app.queries import moments, plot_notes
 from app.queries.spans import PRESETS
 from app.queries.statistics_view import GROUPS, View
 from app.queries.threshold_trials import Trial, replay
@@ -52,12 +52,14 @@ def threshold() -> ResponseReturnValue:
         found = replay(db.session(), trial, moments.now())
     except Invalid as refused:
         return _threshold(problem=refused), 400
+    noted = plot_notes.of_view(db.session(), trial.view, found.span.begin, found.span.shown_to)
     return _threshold(
         trial=trial,
         found=found,
         rows=thresholds.rows(trial, found),
         spread=thresholds.spread(trial, found),
-        plot=thresholds.plot(trial, found),
+        plot=thresholds.plot(trial, found, noted),
+        noted=noted,
         value=thresholds.told_in_unit(trial, trial.threshold.value),
         cli=command_line.threshold(trial),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.protocol.thresholds import UNITS, Measure
 from app.web.figures import messages_behind
+from app.web.plot_flags import marked
 from app.web.plots import Plot, Series, written
 from app.web.quantities import milliseconds
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.protocol.thresholds import Firing
+    from app.queries.plot_notes import Noted
     from app.queries.threshold_trials import Replay, Trial
 
 MOST_COLUMNS: Final = 168
@@ -58,8 +60,8 @@ def told_in_unit(trial: Trial, value: float) -> str:
     return f"{written(value)} {UNITS[trial.threshold.measure][1]}"
 
 
-def plot(trial: Trial, found: Replay) -> Plot:
-    """Draw the measure, the threshold, and the times for which an alert would have been on."""
+def plot(trial: Trial, found: Replay, noted: Noted) -> Plot:
+    """Draw the measure, the threshold, the times for which an alert would have been on, and the notes."""
     every = max(1, math.ceil(len(found.values) / MOST_COLUMNS))
     span = replace(found.span, step=found.span.step * every)
     times = span.times[: math.ceil(len(found.values) / every)]
@@ -77,6 +79,7 @@ def plot(trial: Trial, found: Replay) -> Plot:
         links=[messages_behind(trial.view, span, at=at) for at in times],
         level=trial.threshold.value,
         shaded=[((each.fired - 1) // every, (each.end - 1) // every) for each in found.firings],
+        notes=marked(noted, span.begin, span.begin + span.length * len(times)),
     )
 
 

@@ -69,6 +69,9 @@ ROUTES = {
     "incidents.add_note": OPERATORS,
     "incidents.prolong": OPERATORS,
     "incidents.revoke": OPERATORS,
+    "plot_notes.index": READERS,
+    "plot_notes.create": OPERATORS,
+    "plot_notes.remove": OPERATORS,
     # Public by design: the link is the key, and for most incidents signing in besides.
     "shared_incidents.show": EVERYBODY,
     "shared_incidents.message": EVERYBODY,

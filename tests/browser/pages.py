@@ -5,6 +5,7 @@ An endpoint answers with a page if that is a whole document; fragments, files an
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 from collections import defaultdict, deque
@@ -37,6 +38,13 @@ INCIDENT: Final = {
     "text": "Seen since the last deploy.",
     "reason": "for the team that runs it",
 }
+NOTES: Final = (
+    (40, "deploy", "release 4.2", ""),
+    (25, "other", "moved to the new switch", ""),
+    (24, "ticket", "HELP-4711: prompts wait for minutes", ""),
+    (12, "deploy", "a larger machine for plain", "plain"),
+)
+"""Notes on plots: how many minutes ago, kind, text and container."""
 PER_ENDPOINT: Final = 3  # links to the same kind of page that are followed
 SEEDS: Final = (
     "/containers?q=plain",
@@ -115,7 +123,7 @@ def walk_all(product: Product) -> Found:
 
 
 def _furnish(product: Product) -> tuple[str, ...]:
-    """Make an incident, a fleet action and a rollout, which the demo has not; return where they are."""
+    """Make an incident, a fleet action, a rollout and notes, as the demo has none; return where they are."""
     with signed_in(product) as client:
         register(client, BAKER, f"{product.demo}/http-first")
         eventually(lambda: client.get(RECORDED).text, lambda page: 'id="message-' in page, WARM_SECONDS)
@@ -125,6 +133,9 @@ def _furnish(product: Product) -> tuple[str, ...]:
         asked = _submit(client, PREVIEW, "/fleet-actions/", count="1", reason="a look at all of them")
         assert asked.history, asked.text
         rolled = _roll_out(client)
+        for ago, kind, text, container in NOTES:
+            at = f"{dt.datetime.now(dt.UTC) - dt.timedelta(minutes=ago):%Y-%m-%dT%H:%M}"
+            _submit(client, "/notes/", "/notes/", at=at, kind=kind, text=text, container=container)
         return urlsplit(link[1]).path, asked.url.path, rolled.url.path
 
 

@@ -59,6 +59,7 @@ INCIDENT = (
     "INSERT INTO incident (title, reason, created_by, begins_at, ends_at, audience, token_hash, expires_at,"
     " revoked_at) VALUES"
 )
+PLOT_NOTE = "INSERT INTO plot_note (kind, text, link, container_id, at, author) VALUES"
 
 BROKEN = [
     # AcpConnection
@@ -325,6 +326,17 @@ BROKEN = [
         ),
         "ck_fleet_action_kind_valid",
     ),
+    (f"{PLOT_NOTE} ('release', 'release 4.2', NULL, NULL, now(), 'ann')", "ck_plot_note_kind_valid"),
+    (f"{PLOT_NOTE} ('deploy', '', NULL, NULL, now(), 'ann')", "ck_plot_note_text_one_line"),
+    (f"{PLOT_NOTE} ('deploy', repeat('x', 201), NULL, NULL, now(), 'ann')", "ck_plot_note_text_one_line"),
+    (f"{PLOT_NOTE} ('deploy', e'two\\nlines', NULL, NULL, now(), 'ann')", "ck_plot_note_text_one_line"),
+    (f"{PLOT_NOTE} ('deploy', 'x', 'javascript:alert(1)', NULL, now(), 'ann')", "ck_plot_note_link_valid"),
+    (f"{PLOT_NOTE} ('deploy', 'x', 'https://ann:secret@h/', NULL, now(), 'ann')", "ck_plot_note_link_valid"),
+    (
+        f"{PLOT_NOTE} ('deploy', 'x', 'https://h/' || repeat('x', 500), NULL, now(), 'ann')",
+        "ck_plot_note_link_valid",
+    ),
+    (f"{PLOT_NOTE} ('deploy', 'x', NULL, id(9), now(), 'ann')", "fk_plot_note_container_id"),
     ("UPDATE audit_event SET actor = 'bob'", "audit_event_append_only"),
     ("DELETE FROM audit_event", "audit_event_append_only"),
     ("TRUNCATE audit_event", "audit_event_append_only"),

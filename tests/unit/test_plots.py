@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.web.plot_flags import Marked
 from app.web.plots import BOTTOM, HEIGHT, LEFT, MOST_SLOTS, RIGHT, TOP, WIDTH, Plot, Series, written
 
 BEGIN = dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC)
@@ -96,6 +97,18 @@ def test_an_empty_plot_says_so() -> None:
     assert nothing.empty
     assert nothing.description == "Time: nothing in this range."
     assert plot([1, 2], [None, 7]).description == "Time, in ms: p0 up to 2, p1 up to 7."
+
+
+def test_notes_are_named_and_mark_the_times_they_are_in() -> None:
+    notes = [Marked(1, 0.75, "ticket at ten: slow"), Marked(2, 0.74, "deploy at ten: 4.2"), Marked(3, 0, "")]
+    noted = plot([1, 2], notes=notes)
+    assert [noted.noted(place) for place in range(2)] == [[3], [2, 1]]
+    assert [(each.number, each.x) for each in noted.note_lines] == [(1, 298), (2, 294.6), (3, 40)]
+    assert [each.text for each in noted.note_flags] == ["3", "1–2"]
+    assert noted.description == (
+        "Time, in ms: p0 up to 2. Notes: 1, ticket at ten: slow; 2, deploy at ten: 4.2; 3, ."
+    )
+    assert plot([None, None], notes=notes[2:]).description == "Time: nothing in this range. Notes: 3, ."
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 from html import unescape
@@ -12,6 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from app.models import User
+from app.services import plot_notes
+from app.services.plot_notes import NoteValues
+from tests.web.conftest import TEST
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -43,6 +47,9 @@ PAGES = {
     "/rollouts": 1,
     "/audit/?actor=" + HOSTILE: 1,
     "/incidents/": 1,
+    "/notes/?about=fleet&kind=ticket&since=-24h&until=2026-11-20T10:00&sort=-time": 2,
+    "/notes/?at=2026-11-20T10:00&container=" + HOSTILE: 2,
+    "/notes/{note}/remove": 1,
     "/incidents/new": 1,
     "/gateways": 1,
     "/users/": 1,
@@ -73,7 +80,10 @@ def test_every_command_is_one(sign_in: SignIn, world: World, app: Flask, page: s
     container = world.container()
     admin = sign_in("admin")
     user = world.session.scalar(select(User.id))
-    answer = admin.get(page.format(container=container.id, user=user))
+    at = dt.datetime.now(dt.UTC)
+    note = plot_notes.add(world.session, NoteValues(at=at, text="release 4.2"), TEST).id
+    world.session.commit()
+    answer = admin.get(page.format(container=container.id, user=user, note=note))
     assert answer.status_code == 200
     commands = [unescape(each) for each in COMMAND.findall(answer.text)]
     assert len(commands) == expected, commands

@@ -29,6 +29,7 @@ ARGUMENTS = (
     "measure",
     "value",
     "lasting",
+    "container",
 )
 PAGES = (
     "/stuck",
@@ -43,6 +44,7 @@ PAGES = (
     "/gateways",
     "/users/",
     "/statistics/threshold",
+    "/notes/",
 )
 VALUES = ["%00", "a%00b", "%ff", "%ed%a0%80", "'", "\\", "%25", "[", "9" * 5000]
 

@@ -10,8 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.services import rollups
+from app.services import plot_notes, rollups
+from app.services.plot_notes import NoteValues
 from tests.support.records import connect, record
+from tests.web.conftest import TEST
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -48,6 +50,14 @@ def test_it_says_when_it_would_have_fired(sign_in: SignIn, began: dt.datetime) -
     assert f"after:{crossed:%Y-%m-%dT%H:%M}" in asked
     assert "status:error" in asked
     assert viewer.get(links[1]).status_code == 200
+
+
+def test_notes_stand_on_its_plot(sign_in: SignIn, world: World, began: dt.datetime) -> None:
+    plot_notes.add(world.session, NoteValues(at=began, text="release 4.2"), TEST)
+    world.session.commit()
+    page = sign_in("viewer").get(ASKED).text
+    assert page.count('class="note-number"') == 1
+    assert "release 4.2" in page.partition('id="note-1"')[2]
 
 
 @pytest.mark.usefixtures("began")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from wtforms import SelectMultipleField, StringField, TextAreaField, ValidationError
-from wtforms.validators import DataRequired, Length
+from wtforms import DateTimeLocalField, SelectMultipleField, StringField, TextAreaField, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ REASON_LENGTH: Final = 500
 DIGITS: Final = 10
 """A hidden number has fewer."""
 
+_MOMENTS: Final = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -51,6 +53,21 @@ def uuid_of(text: str | None) -> uuid.UUID | None:
         return uuid.UUID(text) if text else None
     except ValueError:
         return None
+
+
+def moment_field(label: str, **given: Any) -> DateTimeLocalField:
+    """Take a time in UTC, to the second; its data has no zone."""
+    return DateTimeLocalField(label, [InputRequired()], format=_MOMENTS, render_kw={"step": 1}, **given)
+
+
+def moment_given(text: str | None) -> dt.datetime | None:
+    """Read a time of a URL as such a field has it; None for what is none."""
+    try:
+        moment = dt.datetime.fromisoformat(text or "")
+        in_utc = moment.astimezone(dt.UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        return None
+    return in_utc.replace(microsecond=0, tzinfo=None)
 
 
 class CheckboxesField(SelectMultipleField):  # type: ignore[misc]  # WTForms ships no types

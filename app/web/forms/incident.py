@@ -7,31 +7,22 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_wtf import FlaskForm
-from wtforms import DateTimeLocalField, RadioField, SelectChoice, SelectField
-from wtforms.validators import InputRequired
+from wtforms import RadioField, SelectChoice, SelectField
 
 from app.protocol.audience import Audience
 from app.services.incidents import LONGEST_NOTE, LONGEST_TITLE, IncidentValues
-from app.web.forms.fields import line_field, reason_field, text_field
+from app.web.forms.fields import line_field, moment_field, moment_given, reason_field, text_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wtforms import Field
-
 LIVES: Final = {1: "1 hour", 24: "1 day", 72: "3 days", 168: "7 days", 720: "30 days", 2160: "90 days"}
 """Hours that a link may work, in words."""
-_FORMATS: Final = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
 LONGEST_LIST: Final = 2000
 WORDS_OF_AUDIENCE: Final = {
     Audience.SIGNED_IN: "People who are signed in here and may read",
     Audience.ANYONE: "Anyone with the link, without signing in",
 }
-
-
-def _time_field(label: str) -> Field:
-    """Take a time in UTC, to the second."""
-    return DateTimeLocalField(label, [InputRequired()], format=_FORMATS, render_kw={"step": 1})
 
 
 def _life_field() -> SelectField:
@@ -56,8 +47,8 @@ class IncidentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         autocomplete="off",
         spellcheck="false",
     )
-    begins_at = _time_field("From (UTC)")
-    ends_at = _time_field("To (UTC)")
+    begins_at = moment_field("From (UTC)")
+    ends_at = moment_field("To (UTC)")
     audience = RadioField(
         "Who may open the link",
         choices=[SelectChoice(each.value, words) for each, words in WORDS_OF_AUDIENCE.items()],
@@ -73,8 +64,8 @@ class IncidentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         whole = dt.datetime.now(dt.UTC).replace(microsecond=0, tzinfo=None)
         now = whole + dt.timedelta(seconds=1)  # with what the page that one comes from has just shown
         given: dict[str, Any] = {name: asked.get(name, "") for name in ("title", "containers", "filter")}
-        begins = _moment(asked.get("begins_at")) or now - dt.timedelta(hours=1)
-        return cls(data=given | {"begins_at": begins, "ends_at": _moment(asked.get("ends_at")) or now})
+        begins = moment_given(asked.get("begins_at")) or now - dt.timedelta(hours=1)
+        return cls(data=given | {"begins_at": begins, "ends_at": moment_given(asked.get("ends_at")) or now})
 
     def values(self) -> IncidentValues:
         """Return what was entered as the service takes it."""
@@ -109,11 +100,3 @@ class RevokeForm(FlaskForm):  # type: ignore[misc]
     """Why the link ends."""
 
     reason = reason_field("Reason to revoke it", "Kept in the audit trail.", id="revoke-reason")
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    try:
-        moment = dt.datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).replace(microsecond=0, tzinfo=None)
