@@ -70,7 +70,7 @@ def main(folder: Path) -> None:
     with running() as product, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**chromium())
         found = pages.walk_all(product)
-        eventually(lambda: _is_busy(product, found), patience=pages.WARM_SECONDS)
+        eventually(lambda: _is_busy(product, found), patience=2 * pages.WARM_SECONDS)
         for look in LOOKS:
             _take_all(browser, product, look, found, folder)
         browser.close()
@@ -105,9 +105,12 @@ def _take_all(browser: Browser, product: Product, look: Look, found: pages.Found
 
 
 def _is_busy(product: Product, found: pages.Found) -> bool:
-    """Whether the first container has sessions already; until then, the pages look empty."""
+    """Whether the first container has sessions, and a minute is over; until then, the pages look empty."""
     with pages.signed_in(product) as client:
-        return "No sessions" not in client.get(found.pages["sessions.index"]).text
+        return not (
+            "No sessions" in client.get(found.pages["sessions.index"]).text
+            or "Nothing to judge" in client.get(pages.STATES["statistics.threshold_tried"]).text
+        )
 
 
 def _settle(page: Page) -> None:

@@ -37,6 +37,7 @@ ELSEWHERE = (
     *("app/protocol/assignments.py", "app/protocol/redaction.py"),  # patterns
     *(
         "app/protocol/endpoints.py",
+        "app/protocol/plot_notes.py",
         "app/protocol/states.py",
         "app/protocol/strategies.py",
         "app/protocol/way_home.py",
