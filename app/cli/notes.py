@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.container_words import say
-from app.cli.group import ConsoleGroup, json_option
+from app.cli.group import ConsoleGroup, json_option, one_of
 from app.errors import NotFound
 from app.extensions import db
 from app.protocol.plot_notes import NoteKind
@@ -23,7 +23,6 @@ from app.services.plot_notes import NoteValues
 if TYPE_CHECKING:
     from app.models import PlotNote
 
-KINDS = [each.value for each in NoteKind]
 NOW = "-0s"
 
 
@@ -34,7 +33,7 @@ def notes() -> None:
 
 @notes.command()
 @click.argument("text")
-@click.option("--kind", default=NoteKind.OTHER.value, show_default=True, type=click.Choice(KINDS))
+@click.option("--kind", default=NoteKind.OTHER.value, show_default=True, type=one_of(NoteKind))
 @click.option("--at", default=NOW, help="A time in UTC, or how long ago, such as -15m; now, if left out.")
 @click.option("--link", default="", help="Where more is told: an http or https address.")
 @click.option("--container", default="", help="A container's name or id; the whole fleet, if left out.")
@@ -49,7 +48,9 @@ def add(*, text: str, kind: str, at: str, link: str, container: str, as_json: bo
 
 @notes.command("list")
 @click.option("--container", default="", help="Of one container, by its name.")
-@click.option("--kind", default="", type=click.Choice(["", *KINDS]), help="Of this kind.")
+@click.option(
+    "--kind", default="", type=click.Choice(["", *(each.value for each in NoteKind)]), help="Of this kind."
+)
 @click.option(
     "--about", default="", type=click.Choice(["", queries.FLEET, queries.CONTAINERS]), help="Of these only."
 )
