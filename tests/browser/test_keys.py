@@ -32,6 +32,7 @@ def test_the_keys_are_listed_with_those_of_the_page(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
     expect(page.locator("#live-pause")).to_be_visible()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")  # else Space would resume
     page.keyboard.press("Space")
     expect(page.locator("#live")).to_have_attribute("data-state", "paused")
     page.keyboard.press("Space")
