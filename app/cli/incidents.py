@@ -15,6 +15,7 @@ from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.protocol.audience import Audience
 from app.queries import incidents as queries
+from app.queries.narrowing import moment_of
 from app.services import incidents as services
 from app.services.actor import COMMAND_LINE
 from app.services.incidents import IncidentValues
@@ -61,8 +62,8 @@ def create(
     values = IncidentValues(
         title=title,
         reason=reason,
-        begins_at=_moment("since", since),
-        ends_at=_moment("until", until),
+        begins_at=moment_of("since", since),
+        ends_at=moment_of("until", until),
         life=_span("expires_in", expires_in),
         containers=containers,
         filter=written,
@@ -103,18 +104,6 @@ def revoke(*, incident: str, reason: str, as_json: bool) -> None:
     services.revoke(db.session(), found, reason, COMMAND_LINE)
     db.session.commit()
     click.echo(json.dumps({"revoked": str(found.id)}) if as_json else f"Revoked {found.title}.")
-
-
-def _moment(name: str, text: str) -> dt.datetime:
-    if re.fullmatch(r"[0-9]{1,5}[mhd]", text):
-        return dt.datetime.now(dt.UTC) - _span(name, text)
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(
-            name, f"{text!r} is neither a time such as 2026-11-24T10:00 nor 15m, 2h or 1d"
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
 def _span(name: str, text: str) -> dt.timedelta:

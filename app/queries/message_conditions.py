@@ -12,8 +12,9 @@ from sqlalchemy.orm import aliased
 from app.models import AcpConnection, AcpMessage, Container
 from app.models.base import first_id_at
 from app.protocol.rpc import RpcKind
-from app.queries.message_filter import SINCE, TEXT, UNTIL, moment
+from app.queries.message_filter import SINCE, TEXT, UNTIL
 from app.queries.message_grams import spellings
+from app.queries.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

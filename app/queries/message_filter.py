@@ -8,7 +8,6 @@ type:status` finds both.
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
 import re
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from app.errors import Invalid
 from app.protocol.frames import RpcKind
 from app.protocol.states import Direction, MessageType
+from app.queries.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,12 +61,6 @@ _PATTERNS: Final = {
     "size": re.compile(r"(?:[<>]=?)?[0-9]{1,9}"),
     "connection": re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),
 }
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGO: Final = re.compile(r"-?([0-9]{1,5})([smhd])")
-_AT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
-)
 _TOKEN: Final = re.compile(
     r"""(?P<minus>-)?(?:(?P<field>[A-Za-z]+):)?(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"|(?P<bare>[^\s"]\S*+))(?=\s|$)"""
 )
@@ -121,21 +115,6 @@ def parse(written: str) -> tuple[Term, ...]:
     if len(terms) > MOST_TERMS:
         raise _invalid(f"must not have more than {MOST_TERMS} terms")
     return tuple(terms)
-
-
-def moment(written: str) -> dt.datetime:
-    """Read a time: ISO 8601, in UTC unless it says otherwise, or how long ago it is.
-
-    Raises:
-        ValueError: it is none.
-    """
-    now = dt.datetime.now(dt.UTC)
-    if ago := _AGO.fullmatch(written):
-        return now - dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    if not _AT.fullmatch(written):
-        raise ValueError(written)
-    at = dt.datetime.fromisoformat(written)
-    return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
 
 
 def fixed(terms: Sequence[Term]) -> tuple[Term, ...]:

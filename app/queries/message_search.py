@@ -21,7 +21,8 @@ from app.models import AcpConnection, AcpMessage, Container
 from app.models.base import first_id_at, moment_of
 from app.queries import message_grams, message_index, messages
 from app.queries.message_conditions import conditions, named
-from app.queries.message_filter import SINCE, UNTIL, moment
+from app.queries.message_filter import SINCE, UNTIL
+from app.queries.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

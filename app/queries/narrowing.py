@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from app.errors import Invalid
 from app.models.base import first_id_at
-from app.queries.message_filter import moment
+from app.queries.moments import moment
 from app.queries.paging import SKEW
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from sqlalchemy import String, cast, or_, select
 from app.errors import Invalid
 from app.models import Container
 from app.queries.message_conditions import named
-from app.queries.message_filter import SINCE, UNTIL, moment, parse, write
+from app.queries.message_filter import SINCE, UNTIL, parse, write
+from app.queries.moments import moment
 
 if TYPE_CHECKING:
     import uuid

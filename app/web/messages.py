@@ -17,7 +17,8 @@ from app.live.fragments import MOST_AROUND, NEIGHBOURS, fragment
 from app.models.base import first_id_at, moment_of
 from app.queries import connections, message_search
 from app.queries import messages as queries
-from app.queries.message_filter import FIELDS, moment, parse, write
+from app.queries.message_filter import FIELDS, parse, write
+from app.queries.moments import moment
 from app.web import exports, payload_diff, reading
 from app.web.frames import framed
 from app.web.schema_advice import advise

@@ -23,7 +23,8 @@ from app.models import (
 from app.models.base import first_id_at
 from app.protocol.states import Protocol
 from app.queries import message_index, message_search
-from app.queries.message_filter import TEXT, Term, moment
+from app.queries.message_filter import TEXT, Term
+from app.queries.moments import moment
 from app.services import connections
 from app.services import message_search as index
 

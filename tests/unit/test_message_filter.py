@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.queries.message_filter import FIELDS, SINCE, TEXT, UNTIL, Term, moment, parse, write
+from app.queries.message_filter import FIELDS, SINCE, TEXT, UNTIL, Term, parse, write
+from app.queries.moments import moment
 
 READ = [
     ("", ()),

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from app.models import new_id
 from app.models.base import first_id_at
 from app.queries import message_search
-from app.queries.message_filter import moment, parse
+from app.queries.message_filter import parse
+from app.queries.moments import moment
 from app.web import exports
 
 if TYPE_CHECKING:
