@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -16,6 +15,7 @@ from app.queries import containers
 from app.services import configuration_bulk
 from app.services.configuration_bulk import Verdict
 from app.services.configurations import LABELS
+from app.web import command_line
 from app.web.failures import tell
 from app.web.forms.bulk_edit import ConfirmForm, SettingsForm
 from app.web.forms.container import PROTOCOLS, STATUSES, ContainerConditions
@@ -32,8 +32,6 @@ bp = Blueprint("bulk_edits", __name__, url_prefix="/configurations/change")
 
 SHOWN: Final = 100
 """Containers that the preview lists under each verdict; the numbers are of all."""
-OPTIONS: Final = {"q": "search"}
-"""Parameters of the URL that the command line calls something else."""
 IN_URL: Final = 50
 """Chosen containers that a URL can carry; more are posted."""
 
@@ -140,13 +138,5 @@ def _page(selection: Selection, settings: SettingsForm, shown: Preview | None, c
         most_shown=SHOWN,
         by_post=len(selection.chosen) > IN_URL,
         choices={"status": STATUSES, "protocol": PROTOCOLS},
-        command=_command(selection, settings, shown) if shown else "",
+        cli=command_line.change_many(settings.given, selection.given, len(shown.changing)) if shown else "",
     )
-
-
-def _command(selection: Selection, settings: SettingsForm, shown: Preview) -> str:
-    """Return the same as a command, without the reason."""
-    options = [(OPTIONS.get(name, name), value) for name, value in selection.given]
-    words = [f"{name}={value}" for name, value in settings.given]
-    words += [word for name, value in options for word in (f"--{name}", value)]
-    return shlex.join(["configurations", "change-many", *words, "--count", str(len(shown.changing))])

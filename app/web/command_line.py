@@ -100,6 +100,13 @@ def note(at: dt.datetime | None, kind: str, container: str | None) -> str:
     return command("notes", "add", "TEXT", *options(named, {}))
 
 
+def change_many(changes: Iterable[tuple[str, str]], chosen: Iterable[tuple[str, str]], count: int) -> str:
+    """Return the command that changes many configurations as a preview shows."""
+    fields = (f"{name}={value}" for name, value in changes)
+    which = options(chosen, OPTIONS["containers"])
+    return command("configurations", "change-many", *fields, *which, f"--count={count}", "--reason=WHY")
+
+
 def fleet_action(kind: str, choose: str, carried: Iterable[tuple[str, str]]) -> str | None:
     """Return the command that asks it of all that a filter finds; None for containers chosen by hand."""
     if choose != "all":

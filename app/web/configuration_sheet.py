@@ -100,6 +100,11 @@ class Sheet:
         return [line for line in self.lines if line.changed]
 
     @property
+    def pairs(self) -> list[str]:
+        """The same as a command takes it."""
+        return [f"{line.name}={line.written}" for line in self.changes]
+
+    @property
     def reconnects(self) -> bool:
         """Whether saving needs another connection."""
         return any(line.reconnects for line in self.changes)

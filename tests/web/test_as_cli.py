@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shlex
+from dataclasses import replace
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ import pytest
 from sqlalchemy import select
 
 from app.models import User
-from app.services import plot_notes
+from app.services import configurations, plot_notes
+from app.services.configurations import ConfigurationValues
 from app.services.plot_notes import NoteValues
+from tests.support.store import TESTER
 from tests.web.conftest import TEST
 
 if TYPE_CHECKING:
@@ -33,6 +36,9 @@ PAGES = {
     "/containers/{container}/protocol-migrations/new": 2,
     "/connections?status=error&q=a%20b&since=24h&order=oldest": 1,
     "/configurations?container=web&field=idle_timeout": 1,
+    "/configurations/change?q=web&idle_timeout=70000": 1,
+    "/containers/{container}/configuration?idle_timeout=70000&compression_enabled=off": 1,
+    "/containers/{container}/configuration/revisions/1": 1,
     "/statistics/?by=container&sort=p95&last=24h&whole=1&type=event": 1,
     "/statistics/?from=2026-11-20T10:00&to=2026-11-20T12:00": 1,
     "/statistics/threshold?measure=p95&value=200&lasting=3&protocol=acp": 1,
@@ -78,6 +84,10 @@ def parsed(command: str, app: Flask) -> str:
 @pytest.mark.parametrize(("page", "expected"), PAGES.items(), ids=list(PAGES))
 def test_every_command_is_one(sign_in: SignIn, world: World, app: Flask, page: str, expected: int) -> None:
     container = world.container()
+    configuration = container.configuration
+    values = replace(ConfigurationValues.of(configuration), reconnect_delay=500)
+    configurations.update(world.session, configuration, values, TESTER, "flaky")
+    world.session.commit()
     admin = sign_in("admin")
     user = world.session.scalar(select(User.id))
     at = dt.datetime.now(dt.UTC)

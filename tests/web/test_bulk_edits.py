@@ -61,7 +61,7 @@ def test_it_previews_changes_and_shows_what_it_saved(
 
 def test_a_filter_chooses_and_the_command_says_the_same(sign_in: SignIn, fleet: list[Container]) -> None:
     page = sign_in("operator").get(f"{PATH}?q=web-1&idle_timeout=70000").text
-    assert "configurations change-many idle_timeout=70000 --search web-1 --count 1 --reason" in page
+    assert "configurations change-many idle_timeout=70000 --search=web-1 --count=1 --reason=WHY" in page
     assert str(fleet[1].id) not in page
     assert hidden(page)["q"] == ["web-1"]
 

@@ -84,7 +84,7 @@ def test_a_revision_shows_what_it_changed_and_what_changed_since(sign_in: SignIn
     assert all(word in rows["First delay"] for word in ("1000", ">5<", "changed since"))
     assert "unchanged" in rows["Compression"]
     assert "Reverting needs the role operator" in page
-    assert "configurations revert web-1 2 --reason" in page
+    assert "configurations revert web-1 2 --reason=WHY" in page
     for number in (0, 4, 10**12):
         missing = f"/containers/{container.id}/configuration/revisions/{number}"
         assert viewer.get(missing).status_code == 404

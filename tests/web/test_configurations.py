@@ -131,7 +131,7 @@ def test_each_field_says_whether_it_is_changed_and_what_saving_does(
     assert all(word in notes["idle_timeout"] for word in ("changed", "applied live"))
     assert "unchanged" in notes["reconnect_delay"]
     assert "<html" not in answer
-    assert "configurations change web-1 idle_timeout=5 compression_enabled=off --reason" in answer
+    assert "configurations change web-1 idle_timeout=5 compression_enabled=off --reason=WHY" in answer
 
 
 def test_a_change_needs_a_reason(sign_in: SignIn, world: World, container: Container) -> None:
