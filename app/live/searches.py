@@ -20,7 +20,7 @@ from app.live.timelines import (
     lines,
     skipped,
 )
-from app.queries import message_search
+from app.queries import message_arrivals
 from app.queries.message_filter import write
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Search(Channel):
     def __init__(self, terms: Sequence[Term]) -> None:
         super().__init__()
         self._terms = terms
-        self._begin = self._heard = message_search.newest(db.session()) or BEGINNING
+        self._begin = self._heard = message_arrivals.newest(db.session()) or BEGINNING
         self._cursors: dict[uuid.UUID, uuid.UUID] = {}
         self._rung: set[uuid.UUID] = set()
         self._lock = threading.Lock()
@@ -69,8 +69,8 @@ class Search(Channel):
         with self._lock:
             rung, self._rung = self._rung, set()
         if bells_were_missed:
-            rung |= message_search.active_since(db.session(), self._heard)
-        self._heard = message_search.newest(db.session()) or BEGINNING
+            rung |= message_arrivals.active_since(db.session(), self._heard)
+        self._heard = message_arrivals.newest(db.session()) or BEGINNING
         records = self._new_on(rung)
         if records.skipped:
             self._wait(FLOOD_SECONDS)
@@ -83,11 +83,11 @@ class Search(Channel):
         """
         place.cursor = uuid.UUID(int=max(0, place.cursor.int - LATE_SECONDS * 1000 * ONE_MILLISECOND))
         session = db.session()
-        found = message_search.after(session, self._terms, place.cursor, limit=KEPT_ROWS + 1)
+        found = message_arrivals.after(session, self._terms, place.cursor, limit=KEPT_ROWS + 1)
         if len(found) <= KEPT_ROWS:
             records = Records(lines("found_rows", found))
         else:
-            count = message_search.count_after(session, self._terms, place.cursor)
+            count = message_arrivals.count_after(session, self._terms, place.cursor)
             records = self._latest(found[:KEPT_ROWS], count)
         return [*super().missed(place, first=first), caught_up(records), records]
 
@@ -95,12 +95,12 @@ class Search(Channel):
         """Read what has been committed on some connections since the last time."""
         session = db.session()
         behind = {each: self._cursors.get(each, self._begin) for each in connections}
-        last = message_search.last_of(session, connections)
-        found = message_search.between(session, self._terms, behind, last, limit=MOST_AT_ONCE + 1)
+        last = message_arrivals.last_of(session, connections)
+        found = message_arrivals.between(session, self._terms, behind, last, limit=MOST_AT_ONCE + 1)
         self._cursors |= last
         if len(found) <= MOST_AT_ONCE:
             return Records(lines("found_rows", found))
-        count = message_search.count_between(session, self._terms, behind, last)
+        count = message_arrivals.count_between(session, self._terms, behind, last)
         return self._latest(found[:SHOWN_OF_MORE], count)
 
     def _latest(self, found: Sequence[AcpMessage], count: int) -> Records:

@@ -14,7 +14,7 @@ import uuid
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ARRAY, Uuid, and_, cast, func, or_, select, true
+from sqlalchemy import ARRAY, Uuid, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.models import AcpConnection, AcpMessage, Container
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from sqlalchemy import ColumnElement, FromClause, Select, TableValuedAlias
+    from sqlalchemy import ColumnElement, FromClause, Select
     from sqlalchemy.orm import Session
 
     from app.queries.message_filter import Term
@@ -85,7 +85,7 @@ def page(
 ) -> Found[AcpMessage]:
     """Return the latest matches, or the latest before a cursor."""
     until = time.monotonic() + SECONDS
-    scope = _Scope(terms, _within(session, terms), _since(terms), _ceiling(terms, before), before, until)
+    scope = _Scope(terms, whereabouts(session, terms), _since(terms), _ceiling(terms, before), before, until)
     codes = message_grams.needed(session, terms)
     frontier = message_index.frontier(session, scope.within) if codes else None
     if frontier is None:
@@ -121,16 +121,16 @@ def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limi
     below, step = scope.ceiling, min(FIRST_RECORDS, WINDOW)
     while True:
         # Without a term every record matches, and none has to be looked for.
-        floor = _floor(session, scope.within, below, least, offset=step) if scope.terms else None
-        records += _matches(session, scope, below, floor.id if floor else least, limit + 1 - len(records))
+        end = floor(session, scope.within, below, least, offset=step) if scope.terms else None
+        records += _matches(session, scope, below, end.id if end else least, limit + 1 - len(records))
         if len(records) > limit:
             return Found(records[:limit], records[limit - 1].id, None)
-        if floor is None:
+        if end is None:
             return Found(records, None, None)
-        below, looked, now = floor.id, looked + step, time.monotonic()
+        below, looked, now = end.id, looked + step, time.monotonic()
         step = min(WINDOW - looked, int(looked * (scope.until - now) / (now - began)))
         if step <= 0:
-            return Found(records, below, floor.timestamp)
+            return Found(records, below, end.timestamp)
 
 
 def _matches(
@@ -140,7 +140,7 @@ def _matches(
     bounds = [] if below is None else [AcpMessage.id < below]
     bounds += [] if least is None else [AcpMessage.id >= least]
     matching = select(AcpMessage).where(*conditions(scope.terms), *bounds)
-    return session.scalars(_latest(matching, scope.within, limit)).all()
+    return session.scalars(latest(matching, scope.within, limit)).all()
 
 
 def _look_up(
@@ -178,7 +178,7 @@ def later(session: Session, terms: Sequence[Term], begin: uuid.UUID, *, limit: i
     next_ones = select(AcpMessage.id).where(AcpMessage.id >= begin).order_by(AcpMessage.id)
     if end := session.scalar(next_ones.offset(WINDOW).limit(1)):
         matching = matching.where(AcpMessage.id < end)
-    within = _within(session, terms)
+    within = whereabouts(session, terms)
     if within is not None:
         matching = matching.where(AcpMessage.connection_id.in_(within))
     return session.scalars(matching.order_by(AcpMessage.id).limit(limit)).all()[::-1]
@@ -192,90 +192,7 @@ def excluding(session: Session, terms: Sequence[Term]) -> Sequence[Term]:
     return [term for term, left in others if page(session, left, limit=1).records]
 
 
-def after(
-    session: Session, terms: Sequence[Term], cursor: uuid.UUID, *, limit: int = 50
-) -> Sequence[AcpMessage]:
-    """Return the latest matches that came after a cursor, the newest first."""
-    within = _within(session, terms)
-    floor = _floor(session, within, None)
-    cursor = cursor if floor is None else max(cursor, floor.id)
-    matching = select(AcpMessage).where(*conditions(terms), AcpMessage.id > cursor)
-    return session.scalars(_latest(matching, within, limit)).all()
-
-
-def count_after(session: Session, terms: Sequence[Term], cursor: uuid.UUID) -> int:
-    """Return how many matches came after a cursor, of those that `after` looks at."""
-    within = _within(session, terms)
-    floor = _floor(session, within, None)
-    bounds = [AcpMessage.id > (cursor if floor is None else max(cursor, floor.id))]
-    bounds += [] if within is None else [AcpMessage.connection_id.in_(within)]
-    return (
-        session.scalar(select(func.count()).select_from(AcpMessage).where(*conditions(terms), *bounds)) or 0
-    )
-
-
-def newest(session: Session) -> uuid.UUID | None:
-    """Return the id of the fleet's last record."""
-    return session.scalar(select(AcpMessage.id).order_by(AcpMessage.id.desc()).limit(1))
-
-
-def last_of(session: Session, connections: Collection[uuid.UUID]) -> Mapping[uuid.UUID, uuid.UUID]:
-    """Return the id of each connection's last record; one without records is left out."""
-    last = (
-        select(AcpMessage.id)
-        .where(AcpMessage.connection_id == AcpConnection.id)
-        .order_by(AcpMessage.id.desc())
-        .limit(1)
-        .lateral()
-    )
-    each = select(AcpConnection.id, last.c.id).join(last, true()).where(AcpConnection.id.in_(connections))
-    return {row[0]: row[1] for row in session.execute(each)}
-
-
-def between(
-    session: Session,
-    terms: Sequence[Term],
-    behind: Mapping[uuid.UUID, uuid.UUID],
-    last: Mapping[uuid.UUID, uuid.UUID],
-    limit: int,
-) -> Sequence[AcpMessage]:
-    """Return the latest matches on some connections, behind a cursor of each and up to its last."""
-    bounds = _bounds(behind, last)
-    new = select(AcpMessage).where(*conditions(terms), *_inside(bounds))
-    return session.scalars(_latest_of_each(new, bounds, limit)).all()
-
-
-def count_between(
-    session: Session,
-    terms: Sequence[Term],
-    behind: Mapping[uuid.UUID, uuid.UUID],
-    last: Mapping[uuid.UUID, uuid.UUID],
-) -> int:
-    """Return how many matches there are, where `between` returns the latest."""
-    bounds = _bounds(behind, last)
-    new = select(func.count()).select_from(AcpMessage).join(bounds, and_(*_inside(bounds)))
-    return session.scalar(new.where(*conditions(terms))) or 0
-
-
-def active_since(session: Session, cursor: uuid.UUID) -> AbstractSet[uuid.UUID]:
-    """Return the connections that have records after a cursor."""
-    since = select(AcpMessage.connection_id).where(AcpMessage.id > cursor)
-    return set(session.scalars(since.distinct()))
-
-
-def _bounds(behind: Mapping[uuid.UUID, uuid.UUID], last: Mapping[uuid.UUID, uuid.UUID]) -> TableValuedAlias:
-    ids = [
-        cast(each, ARRAY(Uuid)) for each in (list(last), [behind[key] for key in last], list(last.values()))
-    ]
-    return func.unnest(*ids).table_valued("connection_id", "behind", "last").render_derived()
-
-
-def _inside(bounds: TableValuedAlias) -> Sequence[ColumnElement[bool]]:
-    of_it = AcpMessage.connection_id == bounds.c.connection_id
-    return (of_it, AcpMessage.id > bounds.c.behind, AcpMessage.id <= bounds.c.last)
-
-
-def _within(session: Session, terms: Sequence[Term]) -> Within:
+def whereabouts(session: Session, terms: Sequence[Term]) -> Within:
     """Return the connections that a filter names, itself or by their container; None if it names none."""
     scopes = [_SCOPES[term.field](term.value) for term in terms if term.field in _SCOPES and not term.negated]
     if not scopes:
@@ -284,16 +201,16 @@ def _within(session: Session, terms: Sequence[Term]) -> Within:
     return session.scalars(connections.order_by(AcpConnection.id.desc()).limit(MOST_CONNECTIONS)).all()
 
 
-def _latest(matching: Select[AcpMessage], within: Within, limit: int, offset: int = 0) -> Select[AcpMessage]:
+def latest(matching: Select[AcpMessage], within: Within, limit: int, offset: int = 0) -> Select[AcpMessage]:
     """Order a statement; within connections it is applied to each by its index, and then to all of them."""
     if within is None:
         return matching.order_by(AcpMessage.id.desc()).limit(limit).offset(offset)
     connection = select(func.unnest(cast(within, ARRAY(Uuid))).label("id")).subquery()
     of_one = matching.where(AcpMessage.connection_id == connection.c.id)
-    return _latest_of_each(of_one, connection, limit, offset)
+    return latest_of_each(of_one, connection, limit, offset)
 
 
-def _latest_of_each(
+def latest_of_each(
     of_one: Select[AcpMessage], each: FromClause, limit: int, offset: int = 0
 ) -> Select[AcpMessage]:
     """Take the latest of each connection by its index, and then the latest of all."""
@@ -308,20 +225,18 @@ def _among(matching: Select[AcpMessage], limit: int) -> Select[AcpMessage]:
     return select(record).order_by(record.id.desc()).limit(limit)
 
 
-def _floor(
+def floor(
     session: Session,
     within: Within,
     before: uuid.UUID | None,
     least: uuid.UUID | None = None,
     *,
-    offset: int | None = None,
+    offset: int,
 ) -> AcpMessage | None:
-    """Find the record at which a page stops looking; None if there are no more than `offset`, or `WINDOW`."""
+    """Find the record behind the latest so many, between two ids; None if there are no more than these."""
     bounds = [] if before is None else [AcpMessage.id < before]
     bounds += [] if least is None else [AcpMessage.id >= least]
-    return session.scalar(
-        _latest(select(AcpMessage).where(*bounds), within, 1, offset=WINDOW if offset is None else offset)
-    )
+    return session.scalar(latest(select(AcpMessage).where(*bounds), within, 1, offset=offset))
 
 
 def _since(terms: Sequence[Term]) -> uuid.UUID | None:

@@ -11,7 +11,7 @@ import pytest
 from app.models import AcpMessage, new_id
 from app.models.base import first_id_at
 from app.protocol.states import Protocol
-from app.queries import message_search
+from app.queries import message_arrivals, message_search
 from app.queries.message_filter import parse
 from app.services import connections
 
@@ -149,14 +149,14 @@ def test_a_filter_finds(
     found = message_search.page(session, terms)
     assert names(records, found.records) == expected
     assert (found.older, found.looked_to) == (None, None)
-    before_all = message_search.after(session, terms, uuid.UUID(int=0))
+    before_all = message_arrivals.after(session, terms, uuid.UUID(int=0))
     assert names(records, before_all) == expected
 
 
 def test_a_connection_is_found_by_its_id(session: Session, records: dict[str, AcpMessage]) -> None:
     terms = parse(f"connection:{records['failure'].connection_id}")
     assert names(records, message_search.page(session, terms).records) == ["failure"]
-    assert names(records, message_search.after(session, terms, records["failure"].id)) == []
+    assert names(records, message_arrivals.after(session, terms, records["failure"].id)) == []
 
 
 @pytest.mark.parametrize("written", ["", "container:web-*", "method:m", "container:web-1 container:web-2"])
