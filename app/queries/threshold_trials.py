@@ -64,10 +64,14 @@ class Trial:
 
 
 class Replay(NamedTuple):
-    """The measure in each step that is over, None where there is nothing to judge, and when it fired."""
+    """The measure in each step that is over, None where there is nothing to judge, and when it fired.
+
+    `judged` has the values that there are, from the least to the greatest.
+    """
 
     span: Span
     values: Sequence[float | None]
+    judged: Sequence[float]
     firings: Sequence[Firing]
 
     def begins(self, firing: Firing) -> dt.datetime:
@@ -88,11 +92,6 @@ class Replay(NamedTuple):
         steps = sum(each.end - each.fired + 1 for each in self.firings)
         return steps * self.span.length.total_seconds()
 
-    @property
-    def judged(self) -> Sequence[float]:
-        """The values that there are, in their order."""
-        return sorted(each for each in self.values if each is not None)
-
     def _at(self, place: int) -> dt.datetime:
         return self.span.begin + self.span.length * place
 
@@ -111,7 +110,8 @@ def replay(session: Session, trial: Trial, now: dt.datetime) -> Replay:
         for at in span.times
         if (seconds := span.seconds(at)) is not None
     ]
-    return Replay(span, values, firings(values, trial.threshold))
+    judged = sorted(each for each in values if each is not None)
+    return Replay(span, values, judged, firings(values, trial.threshold))
 
 
 def _value(measure: Measure, figures: Figures, seconds: float) -> float | None:

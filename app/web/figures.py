@@ -11,7 +11,8 @@ from app.errors import Invalid
 from app.models.rollup import OTHER_METHODS
 from app.queries.message_filter import Term, parse, write
 from app.web.plot_flags import marked
-from app.web.plots import Plot, Series, written
+from app.web.plot_shapes import Series
+from app.web.plots import Plot, written
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from app.web.plot_flags import flags_of, lines_of, said
+from app.web.plot_shapes import Bar, Drawn, Level, Moment, Shade, Slot, Tick
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
     from app.web.plot_flags import Flag, Line, Marked
+    from app.web.plot_shapes import Series
 
 WIDTH: Final = 420
 HEIGHT: Final = 160
@@ -31,72 +33,6 @@ _DAYS: Final = 172_800
 MOST_SLOTS: Final = 120
 """Columns that can be pointed at; more would be too narrow, and the table has them."""
 _NAME_HEIGHT: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A line, an area or bars: a value for each of the plot's times, None where there is none."""
-
-    name: str
-    values: Sequence[float | None]
-
-
-class Tick(NamedTuple):
-    """A label, and where it stands along its axis."""
-
-    place: float
-    text: str
-
-
-class Moment(NamedTuple):
-    """A time, where it stands along the axis, and how it is written: `clock` or `day`, here in UTC."""
-
-    place: float
-    at: dt.datetime
-    how: str
-    text: str
-
-
-class Bar(NamedTuple):
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class Drawn(NamedTuple):
-    """A series as it is drawn: `dash` 0 is a plain line, `dots` are values without neighbours."""
-
-    name: str
-    dash: int
-    path: str
-    area: str
-    dots: Sequence[tuple[float, float]]
-    bars: Sequence[Bar]
-    name_at: tuple[float, float] | None
-
-
-class Level(NamedTuple):
-    """A value that is drawn as a line across, and how it is written."""
-
-    y: float
-    text: str
-
-
-class Shade(NamedTuple):
-    """Columns that are marked, from one's left to another's right."""
-
-    x: float
-    width: float
-
-
-class Slot(NamedTuple):
-    """The column of a time: where it is, and where it leads."""
-
-    x: float
-    width: float
-    words: str
-    href: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

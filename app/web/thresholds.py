@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from app.protocol.thresholds import UNITS, Measure
 from app.web.figures import messages_behind
 from app.web.plot_flags import marked
-from app.web.plots import Plot, Series, written
+from app.web.plot_shapes import Series
+from app.web.plots import Plot, written
 from app.web.quantities import milliseconds
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.web.plot_flags import Marked
-from app.web.plots import BOTTOM, HEIGHT, LEFT, MOST_SLOTS, RIGHT, TOP, WIDTH, Plot, Series, written
+from app.web.plot_shapes import Series
+from app.web.plots import BOTTOM, HEIGHT, LEFT, MOST_SLOTS, RIGHT, TOP, WIDTH, Plot, written
 
 BEGIN = dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC)
 
