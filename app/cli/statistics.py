@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -21,9 +21,29 @@ from app.queries.threshold_trials import Trial, replay
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from app.queries.statistics import Figures
+
+Command = TypeVar("Command", bound="Callable[..., object]")
+
+
+_OPTIONS: Final = (
+    click.option("--from", "begin", default="", help="Instead of --last: a time in UTC."),
+    click.option("--to", "end", default="", help="With --from; now, if it is left out."),
+    click.option("--container", default="", help="Of one container, by its name."),
+    click.option("--connection", default="", help="Of one connection, by its id."),
+    click.option("--method", default="", help="Of one method."),
+    click.option("--type", type=one_of(MessageType), default=None, help="Of one message type."),
+    click.option("--protocol", type=one_of(Protocol), default=None, help="Over one protocol."),
+)
+
+
+def narrowing(command: Command) -> Command:
+    """Add the options that say of which messages, and of which time where `--last` does not."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.group(cls=ConsoleGroup)
@@ -33,16 +53,10 @@ def statistics() -> None:
 
 @statistics.command("show")
 @click.option("--last", type=click.Choice(list(PRESETS)), default=DEFAULT_RANGE, show_default=True)
-@click.option("--from", "begin", default="", help="Instead of --last: a time in UTC, as 2026-11-24T10:00.")
-@click.option("--to", "end", default="", help="With --from; now, if it is left out.")
 @click.option("--by", type=click.Choice(GROUPS), default="method", show_default=True)
 @click.option("--sort", type=click.Choice(SORTS), default="messages", show_default=True)
-@click.option("--container", default="", help="Of one container, by its name.")
-@click.option("--connection", default="", help="Of one connection, by its id.")
-@click.option("--method", default="", help="Of one method.")
-@click.option("--type", type=one_of(MessageType), default=None, help="Of one message type.")
-@click.option("--protocol", type=one_of(Protocol), default=None, help="Over one protocol.")
 @click.option("--all", "whole", is_flag=True, help="Every group instead of the first 50.")
+@narrowing
 @json_option
 def show(*, as_json: bool, whole: bool, begin: str, end: str, **words: str | None) -> None:
     """Show the figures of a range by method, type, container, connection or protocol."""
@@ -71,13 +85,7 @@ def show(*, as_json: bool, whole: bool, begin: str, end: str, **words: str | Non
 @click.option("--value", required=True, help="Errors a minute, percent, messages a second or milliseconds.")
 @click.option("--lasting", default="1", show_default=True, help="Steps in a row: minutes, or hours of old.")
 @click.option("--last", type=click.Choice(list(PRESETS)), default=TRIED_RANGE, show_default=True)
-@click.option("--from", "begin", default="", help="Instead of --last: a time in UTC, as 2026-11-24T10:00.")
-@click.option("--to", "end", default="", help="With --from; now, if it is left out.")
-@click.option("--container", default="", help="Of one container, by its name.")
-@click.option("--connection", default="", help="Of one connection, by its id.")
-@click.option("--method", default="", help="Of one method.")
-@click.option("--type", type=one_of(MessageType), default=None, help="Of one message type.")
-@click.option("--protocol", type=one_of(Protocol), default=None, help="Over one protocol.")
+@narrowing
 @json_option
 def threshold(*, as_json: bool, begin: str, end: str, **words: str | None) -> None:
     """See when an alert would have fired, had there been one."""
