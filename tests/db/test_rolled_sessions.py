@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -18,11 +17,19 @@ from app.models.acp_session import OTHER_SESSIONS
 from app.models.base import first_id_at
 from app.protocol.states import Protocol
 from app.queries import containers as stored
-from app.services import configurations, containers, rolled_sessions, rollups
-from app.services.configurations import ConfigurationValues
-from app.services.containers import ContainerValues
+from app.services import containers, rolled_sessions, rollups
 from app.services.rolled_records import ONE_INDEX, Pending, values
-from tests.support.records import MOMENT, connect, kept_sessions, plain, plain_sessions, record, rolled
+from tests.support.records import (
+    MOMENT,
+    connect,
+    container,
+    kept_sessions,
+    measured,
+    plain,
+    plain_sessions,
+    record,
+    rolled,
+)
 from tests.support.store import TESTER
 
 if TYPE_CHECKING:
@@ -44,19 +51,6 @@ ROW = st.fixed_dictionaries(
 )
 BATCH = st.tuples(st.integers(0, 2), st.lists(ROW, min_size=1, max_size=6))
 ELSE = st.sampled_from(["upgraded", "older version", "unmeasured", "measured", "new connection"])
-
-
-def container(session: Session, name: str = "web-1") -> uuid.UUID:
-    given = ContainerValues(
-        name=name, endpoint_url="http://127.0.0.1:9000", supported_protocols=("http", "acp")
-    )
-    return containers.register(session, given, TESTER).id
-
-
-def measured(session: Session, name: str, *, on: bool) -> None:
-    row = stored.get(session, name)
-    changed = replace(ConfigurationValues.of(row.configuration), enable_metrics=on)
-    configurations.update(session, row.configuration, changed, TESTER, "to see")
 
 
 def upgraded(session: Session) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +17,14 @@ from app.models.rollup import OTHER_METHODS
 from app.protocol.latencies import bin_of
 from app.protocol.states import Protocol
 from app.queries import containers as stored
-from app.services import configurations, containers, rollups
-from app.services.configurations import ConfigurationValues
-from app.services.containers import ContainerValues
+from app.services import containers, rollups
 from tests.support.records import (
     MOMENT,
     connect,
+    container,
     fleet,
     fleet_of_connections,
+    measured,
     plain,
     record,
     rolled,
@@ -55,19 +54,6 @@ ROWS = st.lists(
     ),
     max_size=12,
 )
-
-
-def container(session: Session, name: str = "web-1") -> uuid.UUID:
-    values = ContainerValues(
-        name=name, endpoint_url="http://127.0.0.1:9000", supported_protocols=("http", "acp")
-    )
-    return containers.register(session, values, TESTER).id
-
-
-def measured(session: Session, name: str, *, on: bool) -> None:
-    row = stored.get(session, name)
-    values = replace(ConfigurationValues.of(row.configuration), enable_metrics=on)
-    configurations.update(session, row.configuration, values, TESTER, "to see")
 
 
 @pytest.fixture

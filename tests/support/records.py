@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, text
 
 from app.models import AcpConnectionSequence, AcpMessage, new_id
 from app.protocol.states import Protocol
-from app.services import connections
+from app.queries import containers as stored
+from app.services import configurations, connections, containers
+from app.services.configurations import ConfigurationValues
+from app.services.containers import ContainerValues
+from tests.support.store import TESTER
 
 if TYPE_CHECKING:
     import uuid
@@ -18,6 +23,21 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MOMENT = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+
+
+def container(session: Session, name: str = "web-1") -> uuid.UUID:
+    """Register a container; return its id."""
+    given = ContainerValues(
+        name=name, endpoint_url="http://127.0.0.1:9000", supported_protocols=("http", "acp")
+    )
+    return containers.register(session, given, TESTER).id
+
+
+def measured(session: Session, name: str, *, on: bool) -> None:
+    """Have a container's metrics kept, or not."""
+    row = stored.get(session, name)
+    values = replace(ConfigurationValues.of(row.configuration), enable_metrics=on)
+    configurations.update(session, row.configuration, values, TESTER, "to see")
 
 
 def connect(session: Session, container_id: uuid.UUID, transport: Protocol = Protocol.ACP) -> uuid.UUID:
