@@ -10,31 +10,30 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from itertools import count, cycle
 from typing import TYPE_CHECKING, Any, Final
 
-import picows
 import psycopg
 from psycopg.pq import ExecStatus
 
-from app.gateway.batch import COPY, Lease
+from app.gateway.batch import COPY, SIGNATURE, TRAILER, Lease
 from app.gateway.rows import Book, numbered
 from app.models import new_id
 from app.protocol.frames import parse
 from app.protocol.message import Message
 from app.protocol.rpc import RpcKind
 from app.protocol.states import Direction, MessageType
-from bench.pingpong import ANSWER, LARGEST_FRAME, TEXT
+from bench.pingpong import ANSWER, TEXT
+from bench.relays import on_picows
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterator
 
-HOST: Final = "127.0.0.1"
+    import picows
+
 LOOK_EVERY: Final = 8
 """Frames passed on, as the recorder does between two looks at the database."""
-_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER: Final = b"\xff\xff"
 
 
 class Rows:
@@ -69,9 +68,9 @@ class Copies:
         self._committing: list[tuple[bytes, picows.WSTransport, bytes]] = []
         asyncio.get_running_loop().add_reader(self._libpq.socket, self._look)
 
-    def append(self, row: bytes, to: picows.WSTransport, text: bytes) -> None:
-        """Commit a row, and then send a text."""
-        self._gathered.append((row, to, text))
+    def carry(self, rows: Rows, to: picows.WSTransport, frame: picows.WSFrame) -> None:
+        """Commit a row, and then pass a frame on."""
+        self._gathered.append((rows.next(), to, frame.get_payload_as_bytes()))
         if not self._committing:
             self._begin()
 
@@ -88,7 +87,7 @@ class Copies:
                 self._pass_on()
             elif result.status == ExecStatus.COPY_IN:
                 rows = [row for row, _, _ in self._committing]
-                self._libpq.put_copy_data(b"".join((_SIGNATURE, *rows, _TRAILER)))
+                self._libpq.put_copy_data(b"".join((SIGNATURE, *rows, TRAILER)))
                 self._libpq.put_copy_end()
                 self._libpq.flush()
             elif result.status == ExecStatus.FATAL_ERROR:
@@ -104,50 +103,12 @@ class Copies:
                 self._look()
 
 
-class _Side(picows.WSListener):
-    """One side of a relay; what comes before the other one is there waits."""
-
-    def __init__(self, rows: Rows, copies: Copies) -> None:
-        self.rows = rows
-        self.other: picows.WSTransport | None = None
-        self.early: list[bytes] = []
-        self._copies = copies
-
-    def on_ws_frame(self, _transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        if frame.msg_type == TEXT and self.other is not None:
-            self._copies.append(self.rows.next(), self.other, frame.get_payload_as_bytes())
-        elif frame.msg_type == TEXT:
-            self.early.append(frame.get_payload_as_bytes())
-
-
-async def serve(port: int, copies: Copies, rows: Iterator[Rows]) -> int:
-    """Relay to a port of this machine; return the port that callers connect to."""
-    dials: set[asyncio.Task[None]] = set()
-
-    async def dial(caller: picows.WSTransport, side: _Side) -> None:
-        url = f"ws://{HOST}:{port}{caller.request.path.decode()}"
-        side.other, container = await picows.ws_connect(
-            lambda: _Side(side.rows, copies), url, max_frame_size=LARGEST_FRAME
-        )
-        container.other = caller
-        for text in side.early:
-            side.other.send(TEXT, text)
-
-    class Caller(_Side):
-        def on_ws_connected(self, transport: picows.WSTransport) -> None:
-            dials.add(asyncio.create_task(dial(transport, self)))
-
-    server = await picows.ws_create_server(
-        lambda _: Caller(next(rows), copies), HOST, 0, max_frame_size=LARGEST_FRAME
-    )
-    return int(server.sockets[0].getsockname()[1])
-
-
 async def main(port: str, url: str) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         found = await connection.execute("SELECT id FROM acp_connection ORDER BY id")
-        rows = cycle([Rows(row[0]) for row in await found.fetchall()])
-        print(await serve(int(port), Copies(connection), rows), flush=True)
+        copies = Copies(connection)
+        carriers = [partial(copies.carry, Rows(row[0])) for row in await found.fetchall()]
+        print(await on_picows(int(port), cycle(carriers)), flush=True)
         await asyncio.Event().wait()
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import picows
 import websockets
@@ -20,13 +21,15 @@ from websockets.uri import parse_uri
 from app.gateway.websocket import LARGEST_FRAME, WebSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from websockets.asyncio.client import ClientConnection
     from websockets.asyncio.server import ServerConnection
 
 HOST: Final = "127.0.0.1"
 TEXT: Final = picows.WSMsgType.TEXT
+Carry: TypeAlias = "Callable[[picows.WSTransport, picows.WSFrame], None]"
+"""Has a frame passed on to the other side."""
 
 
 async def on_websockets(port: int) -> int:
@@ -50,27 +53,36 @@ async def on_websockets(port: int) -> int:
     return next(iter(server.sockets)).getsockname()[1]
 
 
+def at_once(to: picows.WSTransport, frame: picows.WSFrame) -> None:
+    """Pass a frame on as it is."""
+    to.send(TEXT, frame.get_payload_as_memoryview())
+
+
 class _Side(picows.WSListener):
     """One side of a relay; what comes before the other one is there waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, carry: Carry) -> None:
+        self.carry = carry
         self.other: picows.WSTransport | None = None
         self.early: list[bytes] = []
 
     def on_ws_frame(self, _transport: picows.WSTransport, frame: picows.WSFrame) -> None:
         if frame.msg_type == TEXT and self.other is not None:
-            self.other.send(TEXT, frame.get_payload_as_memoryview())
+            self.carry(self.other, frame)
         elif frame.msg_type == TEXT:
             self.early.append(frame.get_payload_as_bytes())
 
 
-async def on_picows(port: int) -> int:
-    """Relay from callback to callback."""
+async def on_picows(port: int, carriers: Iterable[Carry] = repeat(at_once)) -> int:
+    """Relay from callback to callback; each connection is carried by the next of the carriers."""
     dials: set[asyncio.Task[None]] = set()
+    carrying = iter(carriers)
 
     async def dial(caller: picows.WSTransport, side: _Side) -> None:
         url = f"ws://{HOST}:{port}{caller.request.path.decode()}"
-        side.other, container = await picows.ws_connect(_Side, url, max_frame_size=LARGEST_FRAME)
+        side.other, container = await picows.ws_connect(
+            lambda: _Side(side.carry), url, max_frame_size=LARGEST_FRAME
+        )
         container.other = caller
         for text in side.early:
             side.other.send(TEXT, text)
@@ -79,7 +91,9 @@ async def on_picows(port: int) -> int:
         def on_ws_connected(self, transport: picows.WSTransport) -> None:
             dials.add(asyncio.create_task(dial(transport, self)))
 
-    server = await picows.ws_create_server(lambda _: Caller(), HOST, 0, max_frame_size=LARGEST_FRAME)
+    server = await picows.ws_create_server(
+        lambda _: Caller(next(carrying)), HOST, 0, max_frame_size=LARGEST_FRAME
+    )
     return server.sockets[0].getsockname()[1]
 
 

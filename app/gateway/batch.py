@@ -29,8 +29,8 @@ OVERHEAD: Final = 512
 """Bytes, about, of an entry's Python objects."""
 COPY: Final = f"COPY acp_message ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 # "COPY", "Binary Format": a signature, no flags, no extension; rows; a trailer.
-_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER: Final = b"\xff\xff"
+SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER: Final = b"\xff\xff"
 # The leases still held are locked, in the order that their renewal has, so that neither waits for the other
 # in a circle; under these, and no others, every connection's numbers are advanced.
 _PREPARE: Final = """
@@ -149,11 +149,11 @@ def _advance(gateway_id: UUID, wanted: Mapping[Book, int]) -> str:
 
 def _copied(entries: Sequence[Entry], numbers: Mapping[Book, Iterator[int]]) -> bytes:
     """Return the rows that were given numbers, as COPY takes them."""
-    parts = [_SIGNATURE]
+    parts = [SIGNATURE]
     for entry in entries:
         if entry.row is not None and entry.book is not None and entry.book in numbers:
             parts += numbered(entry.row, next(numbers[entry.book]))
-    return b"".join((*parts, _TRAILER))
+    return b"".join((*parts, TRAILER))
 
 
 async def _commit_parts(
