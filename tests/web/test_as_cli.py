@@ -37,6 +37,7 @@ PAGES = {
     "/connections?status=error&q=a%20b&since=24h&order=oldest": 1,
     "/configurations?container=web&field=idle_timeout": 1,
     "/configurations/change?q=web&idle_timeout=70000": 1,
+    "/fleet-actions/new?kind=probe&choose=all&q=web": 1,
     "/containers/{container}/configuration?idle_timeout=70000&compression_enabled=off": 1,
     "/containers/{container}/configuration/revisions/1": 1,
     "/statistics/?by=container&sort=p95&last=24h&whole=1&type=event": 1,
