@@ -160,10 +160,12 @@ class Recorder:
         return stored
 
     async def _deliver(self, stored: Sequence[Entry]) -> None:
-        """Hand out what is stored, but nothing of containers that are another gateway's by now."""
-        await self._tenure.sure()  # this process may have stood still since
+        """Hand out what is stored, but nothing of containers that are another gateway's by now.
+
+        This process may have stood still since the commit, or since the delivery before.
+        """
         for entry in stored:
-            if entry.deliveries and not self._tenure.holds(entry.lease):
+            if entry.deliveries and not await self._tenure.allows(entry.lease):
                 self._stale(entry.lease)
                 continue
             entry.outlet.deliver(entry)

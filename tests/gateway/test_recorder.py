@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -13,7 +14,9 @@ from app.gateway import backlog
 from app.gateway import recorder as module
 from app.gateway.backlog import Limits
 from app.gateway.batch import Entry, Lease
+from app.gateway.tenure import clock
 from app.models import new_id
+from app.protocol.message import Delivery
 from tests.support.recording import Told, recording
 
 if TYPE_CHECKING:
@@ -203,6 +206,37 @@ def test_a_stale_lease_costs_others_nothing(record: Any) -> None:
 
     bench = record(scenario)
     assert (bench.stored(), bench.delivered) == ([1], [2])  # the first took no number
+
+
+def test_what_is_lost_between_two_deliveries_is_not_delivered(record: Any) -> None:
+    """The process stands still while it delivers a batch; when it goes on, a renewal says what it holds."""
+    told: list[str] = []
+
+    async def scenario(bench: Bench) -> None:
+        ended = asyncio.Event()
+        other = Lease(new_id(), 1)
+
+        def stand_still() -> None:
+            told.append("before")
+            bench.tenure.renewed(clock() - 61, {bench.lease.container_id: bench.lease.epoch})
+            ended.set()
+
+        for lease, tell in (
+            (bench.lease, stand_still),
+            (other, partial(told.append, "lost")),
+            (bench.lease, partial(told.append, "kept")),
+        ):
+            to_caller = (Delivery("caller", "{}"),)
+            bench.recorder.append(Entry(lease, None, None, new_id(), Told(tell), to_caller))
+        await ended.wait()
+        await asyncio.sleep(0)
+        assert told == ["before"]
+        bench.tenure.renewed(clock(), {bench.lease.container_id: bench.lease.epoch})
+        await bench.recorder.flush()
+        assert bench.stale == [other]
+
+    record(scenario)
+    assert told == ["before", "kept"]
 
 
 def test_records_of_a_removed_container_are_dropped(record: Any, store: Store) -> None:

@@ -58,6 +58,7 @@ class Bench:
         self.store = store
         self.lease = lease
         self.gateway_id = gateway_id
+        self.tenure = tenure
         self.committed: list[Any] = []
         self.stale: list[Lease] = []
         self.delivered: list[int] = []
