@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REVIVE_SECONDS: Final = 10.0
+PLANNING: Final = "SET random_page_cost = 1.1"
+"""A page from memory or an SSD costs what its neighbour does. PostgreSQL's 4 is a spinning disk's, with which
+it reads a small table whole for each line of a list (docs/adr/0040)."""
 
 
 class DatabaseAddress:
@@ -76,7 +79,10 @@ class DatabaseAddress:
 
     def connect(self) -> psycopg.Connection:
         """Open a connection; SQLAlchemy's `creator`. Raises psycopg.OperationalError as any connect does."""
-        return psycopg.connect(self.url())
+        connection = psycopg.connect(self.url(), autocommit=True)
+        connection.execute(PLANNING)  # as the session's, which no rollback takes back
+        connection.autocommit = False
+        return connection
 
     def close(self) -> None:
         """Let go of the embedded server, which stops if nobody else uses it; leave a given database alone."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import create_app
 from app.config import Settings
+from app.embedded import DatabaseAddress
 from app.extensions import db
 from app.services import containers
 from app.services.containers import ContainerValues
@@ -48,8 +49,9 @@ def raw(untouched_url: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture(scope="session")
 def untouched_engine(untouched_url: str) -> Iterator[Engine]:
-    """One engine for them, which then knows the statements of earlier tests."""
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(untouched_url))
+    """One engine for them, as the web's, which then knows the statements of earlier tests."""
+    address = DatabaseAddress(Settings(database_url=untouched_url))
+    engine = create_engine("postgresql+psycopg://", creator=address.connect)
     yield engine
     engine.dispose()
 

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
+from app.embedded import PLANNING
 from app.errors import NotFound
 from app.queries import containers
 from app.queries.container_filter import NEVER, ORDERS, ContainerFilter, Only
@@ -228,6 +229,7 @@ def crowded(server_url: str, migrated_template: str) -> Iterator[psycopg.Connect
         connection.execute(f"CREATE DATABASE crowded TEMPLATE {migrated_template}".encode())
     url = server_url.replace("///console?", "///crowded?", 1)
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        connection.execute(PLANNING)
         connection.execute(
             "INSERT INTO container (name, endpoint_url, image) SELECT 'c-' || lpad(n::text, 5, '0'),"
             " 'http://h', 'agent:' || n % 4 FROM generate_series(1, 10000) n ORDER BY hashint4(n)"
@@ -271,15 +273,18 @@ def test_ten_thousand_are_not_sorted(
             assert not below & {"container", "container_standing"}
 
 
+@pytest.mark.parametrize("waiting", [100, 10_000])
 @pytest.mark.parametrize("sort", list(ORDERS))
 def test_no_more_of_what_waits_is_read_than_the_page_shows(
-    crowded: psycopg.Connection[Any], sort: str
+    crowded: psycopg.Connection[Any], sort: str, waiting: int
 ) -> None:
     statement, _ = keyed(containers.keys_of(ContainerFilter()), ORDERS[sort], Where(sort, falls=False), 51)
     with crowded.transaction(force_rollback=True):
         crowded.execute(
             "INSERT INTO acp_open_request (id, connection_id, direction, method)"
-            " SELECT gen_random_uuid(), id, 'inbound', 'session/request_permission' FROM acp_connection"
+            " SELECT gen_random_uuid(), id, 'inbound', 'session/request_permission'"
+            " FROM acp_connection LIMIT %s",
+            [waiting],
         )
         crowded.execute("ANALYZE acp_open_request")
         plans = list(nodes(plan_of(crowded, statement, "ANALYZE, ")))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from app.config import Settings
 from app.embedded import DatabaseAddress, embedded_database
@@ -178,3 +179,11 @@ def test_a_given_address_is_used_as_it_is(database_url: str, tmp_path: Path) -> 
     address.close()
     assert answers(address.url())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_connections_are_planned_for_until_they_end(database_url: str, tmp_path: Path) -> None:
+    with DatabaseAddress(Settings(database_url=database_url, data_dir=tmp_path)).connect() as connection:
+        assert connection.info.transaction_status is TransactionStatus.IDLE
+        connection.execute("SELECT 1")
+        connection.rollback()
+        assert connection.execute("SHOW random_page_cost").fetchone() == ("1.1",)
