@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from tests.support.folders import database_folder
+from tests.support.ports import free_address
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -73,17 +73,10 @@ def running() -> Iterator[Product]:
 
 
 def _environ(data: Path) -> dict[str, str]:
-    settings = {
-        f"CONSOLE_{name}": f"127.0.0.1:{_free_port()}" for name in ("BIND", "GATEWAY_BIND", "DEMO_BIND")
-    }
+    settings = {f"CONSOLE_{name}": free_address() for name in ("BIND", "GATEWAY_BIND", "DEMO_BIND")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSOLE_")}
     kept.pop("DATABASE_URL", None)
     return {**kept, **settings, "CONSOLE_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -24,6 +23,7 @@ from app.models import CallerToken, Container
 from app.services import containers, tokens
 from app.services.actor import COMMAND_LINE
 from app.services.containers import ContainerValues
+from tests.support.ports import free_address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,12 +35,6 @@ if TYPE_CHECKING:
 RUN = (sys.executable, "-m", "flask", "--app", "wsgi", "demo", "run")
 
 
-def free_bind() -> str:
-    """An address that was free a moment ago: settings take no port 0."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
 def environment(folder: Path, bind: str) -> dict[str, str]:
     return {**os.environ, "CONSOLE_DATA_DIR": str(folder), "CONSOLE_DEMO_BIND": bind}
 
@@ -49,7 +43,7 @@ def environment(folder: Path, bind: str) -> dict[str, str]:
 def test_it_serves_until_a_signal_and_ends_clean(tmp_path: Path, stop: signal.Signals) -> None:
     command = [*RUN, "--no-register", "--quiet"]
     with subprocess.Popen(
-        command, env=environment(tmp_path, free_bind()), stdout=subprocess.PIPE, text=True
+        command, env=environment(tmp_path, free_address()), stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         label, _, url = process.stdout.readline().strip().partition(": ")

@@ -17,6 +17,7 @@ import psutil
 
 from app.cli.children import STOP_SECONDS
 from tests.support.gateways import ROOT
+from tests.support.ports import free_address
 from tests.support.servers import kill_server
 from tests.support.waiting import PATIENCE, eventually
 
@@ -97,16 +98,11 @@ class Console:
 @contextmanager
 def console(data_dir: Path, *options: str) -> Iterator[Console]:
     """A console on addresses that were free a moment ago, and all of its processes gone at the end."""
-    running = Console(data_dir, *options, **{name: f"127.0.0.1:{free_port()}" for name in BINDS})
+    running = Console(data_dir, *options, **{name: free_address() for name in BINDS})
     try:
         yield running
     finally:
         running.clear_away()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def sign_in(url: str, account: str) -> str:
@@ -189,7 +185,7 @@ def test_a_database_that_is_killed_is_started_again(data_dir: Path, server: Serv
 def test_a_port_in_use_is_named_before_anything_is_started(data_dir: Path, server: Server) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        running = Console(data_dir, CONSOLE_BIND=f"127.0.0.1:{free_port()}", CONSOLE_GATEWAY_BIND=address)
+        running = Console(data_dir, CONSOLE_BIND=free_address(), CONSOLE_GATEWAY_BIND=address)
         try:
             assert running.wait() == 1
         finally:

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.gateway.run import run
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class GatewayProcess:
     """`flask --app wsgi gateway run`, as an operator starts it."""
 
     def __init__(self, settings: Settings, port: int | None = None) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.address = f"ws://127.0.0.1:{self.port}"
         self.url = f"{self.address}/acp"
         self._log = settings.data_dir / f"gateway-{next(_numbers)}.log"
@@ -122,8 +122,3 @@ class GatewayProcess:
         self.kill()
         assert self._process.stdout is not None
         self._process.stdout.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

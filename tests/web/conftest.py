@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from app.services.actor import Actor
 from app.services.containers import ContainerValues
 from app.services.users import RoleName
 from tests.support.live import live_pages
+from tests.support.ports import free_address
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ def world(session: Session) -> World:
 @pytest.fixture
 def gunicorn(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A web server on the test's database, and where it is."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    address = free_address()
     options = ("--bind", address, "--worker-class", "gthread", "--threads", "8", "--graceful-timeout", "5")
     environ = {"DATABASE_URL": str(settings.database_url), "CONSOLE_SECRET_KEY": str(settings.secret_key)}
     process = subprocess.Popen(
