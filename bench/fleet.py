@@ -1,4 +1,4 @@
-"""Thousands of idle connections in one gateway: what each costs; then all of them drop at once.
+"""Thousands of idle connections in one gateway: what each costs; all drop at once; the gateway is restarted.
 
 `python -m bench.fleet --containers 5000`: the issue's promises are for that many. The containers live in this
 process, on picows; the gateway is a process of its own, on a real database.
@@ -47,6 +47,7 @@ COPIES: Final = (
     SELECT gen_random_uuid(), id, 'none' FROM container WHERE id <> :first""",
     "SELECT pg_notify('console_intents', 'leases free') WHERE :last > 0 OR :first IS NULL",
 )
+LEFT: Final = "SELECT count(*) FROM acp_connection WHERE status <> 'disconnected'"
 CONNECTED: Final = "SELECT count(*) FROM acp_connection WHERE status = 'connected'"
 
 
@@ -146,8 +147,8 @@ async def main(number: int, seconds: float) -> None:
         backlog=4096,
     )
     with ExitStack() as stack:
-        prepared = stack.enter_context(stage())
-        address = stack.enter_context(prepared.gateway())
+        prepared, running = stack.enter_context(stage()), stack.enter_context(ExitStack())
+        address = running.enter_context(prepared.gateway())
         lag = Lag(address, prepared.token())
         gateway = next(each for each in psutil.Process().children() if "gateway" in each.cmdline())
         reader = await psycopg.AsyncConnection.connect(prepared.database_url, autocommit=True)
@@ -158,6 +159,7 @@ async def main(number: int, seconds: float) -> None:
         print(line("first connect", await connected(reader, number), "s until all are connected"))
         await idle(gateway, empty, number, seconds)
         await storm(crowd, reader, number, lag)
+        await restart(prepared, running, reader, number)
         await reader.close()
 
 
@@ -192,6 +194,21 @@ async def storm(crowd: Crowd, reader: psycopg.AsyncConnection[Any], number: int,
     print(f"dials in each second: {seconds}")
     worst = max(later.values(), default=0) / number * 100
     print(line("dials in the worst second beyond the first window", worst, "% of them (3 promised)"))
+
+
+async def restart(
+    prepared: Stage, running: ExitStack, reader: psycopg.AsyncConnection[Any], number: int
+) -> None:
+    """Stop the gateway as an operator does, and start it again; print how long each takes."""
+    began = time.monotonic()
+    await asyncio.to_thread(running.close)
+    print(line(f"{number:,} connections, to stop", time.monotonic() - began, "s (10 promised)"))
+    left = await (await reader.execute(LEFT)).fetchone()
+    print(f"left for the next gateway to clear up: {left[0] if left else 'unknown'}")
+    began = time.monotonic()
+    await asyncio.to_thread(running.enter_context, prepared.gateway())
+    await connected(reader, number)
+    print(line(f"{number:,} connections, to start again", time.monotonic() - began, "s until all are back"))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class Connector:
 
         self.channel.gate.clear()  # who reads `connected` and asks at once waits for the link
         try:
-            if not await self.ledger.recover(link.book, link.settled(), reason):
+            if not await self.ledger.establish(link.book, link.settled(), reason):
                 await self.ledger.write(settle)
             self.attach(link)
         finally:
@@ -130,6 +130,9 @@ class Connector:
 
     async def end_row(self, reason: str) -> None:
         """Move the active connection, if there is one, to disconnected."""
+        book = self.channel.book
+        if book is not None and await self.ledger.end(book, reason):
+            return
 
         def end(session: Session) -> None:
             connection = stored.active(session, self.container_id)

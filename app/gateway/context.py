@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from app.gateway.tenure import Tenure
     from app.gateway.together import Together
     from app.gateway.vitals import Vitals
-    from app.services.recoveries import Move
+    from app.services.connection_moves import Move
+    from app.services.connection_openings import Opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +39,5 @@ class Context:
     random: random.Random
     snapshots: Together[uuid.UUID, Snapshot | None]
     moves: Together[Move, bool]
+    openings: Together[Opening, uuid.UUID | None]
     turns: Turns = field(default_factory=Turns)

@@ -83,7 +83,7 @@ class Holder:
         while not self._left:
             self._look.clear()
             standing = await self._renew()
-            self._supervisors.apply(standing.held)
+            self._supervisors.apply(standing.held, standing.in_order)
             beat = self._member.lease_seconds / RENEWALS
             await rung(self._look, min(beat, standing.next_end or beat))
 

@@ -10,14 +10,15 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from app.gateway.rows import Book
 from app.models import AcpConnection
-from app.protocol.endings import Ending
+from app.protocol.endings import US, Ending
 from app.protocol.handshake import LEGACY_VERSION
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connections as stored
 from app.queries import messages
 from app.services import connections, leases
+from app.services.connection_moves import Move
+from app.services.connection_openings import Opening
 from app.services.connections import Closed
-from app.services.recoveries import Move
 
 if TYPE_CHECKING:
     import uuid
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from app.gateway.snapshot import Snapshot
     from app.gateway.transport import Ended
     from app.models import AcpMessage
-    from app.services.recoveries import Settled
+    from app.services.connection_moves import Settled
 
     T = TypeVar("T")
 
@@ -82,6 +83,10 @@ class Ledger:
             and await self._move(failed[1], ConnectionStatus.RECONNECTING, trying)
         ):
             return failed[1]
+        opened = await self._opened(protocol)
+        if opened is not None:
+            book = self._books[opened] = Book(self._lease, opened)
+            return book
 
         def row(session: Session) -> AcpConnection:
             connection = stored.active(session, container_id)
@@ -92,6 +97,13 @@ class Ledger:
             return connection
 
         return await self._book_of(row)
+
+    async def _opened(self, protocol: Protocol) -> uuid.UUID | None:
+        """Open a new row together with others'; None if there is one, or it has to be refused alone."""
+        asked = Opening(self._lease.container_id, self._lease.epoch, protocol, OFFERED[protocol])
+        with suppress(DataError, IntegrityError):
+            return await self._context.openings.ask(asked)
+        return None
 
     async def book_aside(self, protocol: Protocol) -> Book:
         """Return the book for a dial that changes nothing: the latest connection's, if there was one."""
@@ -127,10 +139,15 @@ class Ledger:
                 connections.move(session, active, ConnectionStatus.ERROR, reason, gone)
             return found
 
-        return [
-            Adopted(await self._book(row.id), status, unanswered)
-            for row, status, unanswered in await self.write(take)
-        ]
+        adopted = []
+        for row, status, unanswered in await self.write(take):
+            if status is ConnectionStatus.DISCONNECTED and not unanswered:
+                continue
+            book = await self._book(row.id)
+            adopted.append(Adopted(book, status, unanswered))
+            if row.status == ConnectionStatus.ERROR:
+                self._failed = row.transport, book
+        return adopted
 
     async def _book(self, connection_id: uuid.UUID) -> Book:
         """Return the one book of a connection, whose numbers the database counts from now on."""
@@ -151,9 +168,14 @@ class Ledger:
             )
         self._failed = protocol, book
 
-    async def recover(self, book: Book, settled: Settled, reason: str) -> bool:
-        """Move the session's connection from `reconnecting` to `connected`; False if it is not there."""
+    async def establish(self, book: Book, settled: Settled, reason: str) -> bool:
+        """Move a connection to `connected`; False if its session is on the other protocol, or has another."""
         return await self._move(book, ConnectionStatus.CONNECTED, reason, settled)
+
+    async def end(self, book: Book, reason: str) -> bool:
+        """Move a connection to `disconnected`; False if it is not active."""
+        closed = Closed(US, 0)
+        return await self._move(book, ConnectionStatus.DISCONNECTED, reason, closed=closed)
 
     async def _move(
         self,

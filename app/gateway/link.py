@@ -16,7 +16,7 @@ from app.protocol.frames import parse
 from app.protocol.handshake import initialize_params, negotiate
 from app.protocol.redaction import redact
 from app.protocol.states import Direction, MessageType, Protocol
-from app.services import connections, recoveries
+from app.services import connection_moves, connections
 from app.version import VERSION
 
 if TYPE_CHECKING:
@@ -103,11 +103,11 @@ class Link:
             raise ValueError("a link is settled after its handshake")
         connections.established(session, row, self._stored, self.transport.peer_id, reason)
 
-    def settled(self) -> recoveries.Settled:
+    def settled(self) -> connection_moves.Settled:
         """Return what `settle` stores, for those who store it of many connections together."""
         if self._stored is None:
             raise ValueError("a link is settled after its handshake")
-        return recoveries.Settled.of(self._stored, self.transport.peer_id)
+        return connection_moves.Settled.of(self._stored, self.transport.peer_id)
 
     async def ask(self, method: str, params: Any, seconds: float | None) -> Message:
         """Ask the container something for the gateway and return the record of its answer.

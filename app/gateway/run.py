@@ -32,7 +32,7 @@ from app.gateway.vitals import Vitals
 from app.gateway.webhooks import Webhooks
 from app.models import new_id
 from app.protocol.endings import Ending
-from app.services import recoveries
+from app.services import connection_moves, connection_openings
 from app.services.doorbell import LEASES_FREE, ROLLOUTS, WEBHOOKS
 from app.services.leases import SESSIONS
 
@@ -90,7 +90,8 @@ class Gateway:
             tenure,
             chance,
             snapshots=Together(database, snapshots.load),
-            moves=Together(database, partial(recoveries.move_many, gateway_id=gateway_id)),
+            moves=Together(database, partial(connection_moves.move_many, gateway_id=gateway_id)),
+            openings=Together(database, partial(connection_openings.open_many, gateway_id=gateway_id)),
         )
         self._supervisors = Supervisors(self.context)
         self._rollouts, self._webhooks = RolloutController(rollouts), Webhooks(database, settings)

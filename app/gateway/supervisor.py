@@ -78,10 +78,15 @@ class Supervisor:
         """Have the rows read anew."""
         self._doorbell.set()
 
-    async def run(self) -> None:
-        """Supervise until the container is removed. Raises LeaseLost when another gateway holds it."""
+    async def run(self, *, adopts: bool) -> None:
+        """Supervise until the container is removed, beginning with what another gateway may have left.
+
+        Raises:
+            LeaseLost: another gateway holds it.
+        """
         try:
-            await adopt(self._ledger, self.channel)
+            if adopts:
+                await adopt(self._ledger, self.channel)
             while await self._step():
                 pass
         finally:

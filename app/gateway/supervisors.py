@@ -15,7 +15,7 @@ from app.protocol.endings import Ending
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from app.gateway.context import Context
 
@@ -55,14 +55,17 @@ class Supervisors:
         """Return the supervisor of a container that is held here."""
         return self._supervisors.get(container_id)
 
-    def apply(self, held: Mapping[uuid.UUID, int]) -> None:
-        """Start supervisors for leases that are new, and end those whose lease is gone."""
+    def apply(self, held: Mapping[uuid.UUID, int], in_order: Collection[uuid.UUID] = ()) -> None:
+        """Start supervisors for leases that are new, and end those whose lease is gone.
+
+        `in_order` are those under which nothing was left, so that there is nothing to adopt.
+        """
         for container_id, supervisor in self._supervisors.items():
             if held.get(container_id) != supervisor.lease.epoch:
                 self._give_up(container_id)
         for container_id, epoch in held.items():
             if container_id not in self._supervisors and container_id not in self._leaving:
-                self._start(Lease(container_id, epoch))
+                self._start(Lease(container_id, epoch), adopts=container_id not in in_order)
         self._context.metrics.containers.set(len(held))
 
     def lost(self, lease: Lease) -> None:
@@ -121,11 +124,11 @@ class Supervisors:
             await committed
         supervisor.channel.move()
 
-    def _start(self, lease: Lease) -> None:
+    def _start(self, lease: Lease, *, adopts: bool) -> None:
         if self._stopping:
             return
         supervisor = self._supervisors[lease.container_id] = Supervisor(self._context, lease)
-        task = self._tasks[lease.container_id] = asyncio.create_task(supervisor.run())
+        task = self._tasks[lease.container_id] = asyncio.create_task(supervisor.run(adopts=adopts))
         task.add_done_callback(partial(self._ended, lease.container_id))
 
     def _ended(self, container_id: uuid.UUID, task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""Moves of connections that are lost and come back, of many in one statement (data model: moves 3 and 4)."""
+"""Moves of connections, of many in one statement (data model, State Transitions)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import text
 
 from app.models import new_id
-from app.protocol.states import ConnectionStatus
+from app.protocol.states import CONNECTION_MOVES, ConnectionStatus
 from app.services import doorbell
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from app.protocol.handshake import Negotiated
     from app.services.connections import Closed
 
-RECOVERY: Final[Mapping[ConnectionStatus, Sequence[ConnectionStatus]]] = {
-    ConnectionStatus.ERROR: (ConnectionStatus.CONNECTED,),
-    ConnectionStatus.RECONNECTING: (ConnectionStatus.ERROR,),
-    ConnectionStatus.CONNECTED: (ConnectionStatus.RECONNECTING,),
+SOURCES: Final[Mapping[ConnectionStatus, Sequence[ConnectionStatus]]] = {
+    target: [source for source, targets in CONNECTION_MOVES.items() if target in targets]
+    for target in ConnectionStatus
 }
-"""To where `move_many` moves, and from where (data model, State Transitions 3 and 4)."""
+"""From where a connection may move to a status."""
 
 SETTLED: Final = ("agent_info", "peer_connection_id", "last_error", "silent_since")
 """Keys of `metadata` that a handshake sets or, by succeeding, takes away."""
 
 # Fenced and locked in the same orders as the vitals. A move that is not listed, of a lost lease, or to
-# `connected` while the session does not wait for this connection, is left out: `move` says why.
+# `connected` while the session is on the other protocol, or has another connection to come back, is left out:
+# `move` says why. A first connection becomes the session's.
 _MOVE_MANY = text("""
     WITH asked AS (
         SELECT * FROM jsonb_to_recordset(CAST(:asked AS jsonb)) AS asked (
@@ -42,15 +42,18 @@ _MOVE_MANY = text("""
         SELECT asked.* FROM asked JOIN container_lease l USING (container_id, epoch)
         WHERE l.gateway_id = :gateway ORDER BY container_id FOR SHARE OF l
     ), locked AS MATERIALIZED (
-        SELECT k.id, k.status AS source, held.* FROM acp_connection k JOIN held ON held.connection_id = k.id
+        SELECT k.id, k.status AS source, k.metadata ->> 'transport' AS protocol, held.*
+        FROM acp_connection k JOIN held ON held.connection_id = k.id
         WHERE held.target <> 'connected' OR EXISTS (
-            SELECT FROM container_session s WHERE s.protocol_type = 'acp' AND s.acp_connection_id = k.id)
+            SELECT FROM container_session s
+            WHERE s.container_id = k.container_id AND s.protocol_type = k.metadata ->> 'transport'
+            AND (s.protocol_type = 'http' OR k.status = 'disconnected' OR s.acp_connection_id = k.id))
         ORDER BY k.id FOR NO KEY UPDATE OF k
     ), moved AS (
         UPDATE acp_connection k SET
             status = m.target,
             error_count = k.error_count + (m.target = 'error')::int,
-            reconnect_count = k.reconnect_count + (m.target = 'connected')::int,
+            reconnect_count = k.reconnect_count + (m.source = 'reconnecting' AND m.target = 'connected')::int,
             version = coalesce(m.version, k.version),
             capabilities = CASE WHEN m.facts IS NULL THEN k.capabilities ELSE m.capabilities END,
             metadata = CASE WHEN m.facts IS NULL THEN k.metadata
@@ -59,7 +62,12 @@ _MOVE_MANY = text("""
                 SELECT FROM acp_connection o WHERE o.connection_id = m.peer_id AND o.id <> k.id
             ) THEN k.connection_id ELSE coalesce(m.peer_id, k.connection_id) END
         FROM locked m WHERE k.id = m.id AND m.source = ANY (m.sources)
-        RETURNING k.id, m.transition_id, m.source, m.target, m.reason, m.closed_by, m.close_code
+        RETURNING k.id, k.container_id, m.protocol,
+            m.transition_id, m.source, m.target, m.reason, m.closed_by, m.close_code
+    ), pointed AS (
+        UPDATE container_session s SET acp_connection_id = m.id
+        FROM moved m WHERE s.container_id = m.container_id AND m.target = 'connected' AND m.protocol = 'acp'
+        AND s.acp_connection_id IS DISTINCT FROM m.id
     )
     INSERT INTO acp_connection_transition
         (id, connection_id, from_status, to_status, reason, closed_by, close_code)
@@ -87,7 +95,7 @@ class Settled(NamedTuple):
 class Move(NamedTuple):
     """A connection's move to another status, under which lease.
 
-    To `connected` it comes with what was settled, to `error` with who closed the connection.
+    To `connected` it comes with what was settled, to `error` and `disconnected` with who closed it.
     """
 
     connection_id: uuid.UUID
@@ -100,9 +108,9 @@ class Move(NamedTuple):
 
 
 def move_many(session: Session, asked: Sequence[Move], gateway_id: uuid.UUID) -> Sequence[bool]:
-    """Make recoveries' moves, of many connections in one statement; tell of each whether it was made.
+    """Move many connections in one statement; tell of each whether it was moved.
 
-    To `connected` goes only one that is `reconnecting`, for the first time needs more than this.
+    One that becomes `connected` for the first time becomes its session's, where that is on its protocol.
 
     Raises:
         IntegrityError: one of them breaks a rule; none is made.
@@ -113,7 +121,7 @@ def move_many(session: Session, asked: Sequence[Move], gateway_id: uuid.UUID) ->
             "connection_id": each.connection_id,
             "container_id": each.container_id,
             "epoch": each.epoch,
-            "sources": RECOVERY[each.target],
+            "sources": SOURCES[each.target],
             "target": each.target,
             "reason": each.reason,
             "closed_by": each.closed.by if each.closed else None,

@@ -27,7 +27,7 @@ from app.services.shares import shares
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -95,14 +95,17 @@ _CUT_OFF = text("""
         WHERE gateway_id <> :gateway AND expires_at < clock_timestamp())
 """)
 _ACQUIRE = text("""
-    UPDATE container_lease
-    SET gateway_id = :gateway, epoch = epoch + 1, expires_at = clock_timestamp() + make_interval(secs => :ttl)
-    WHERE container_id IN (
-        SELECT container_id FROM container_lease
+    WITH free AS MATERIALIZED (
+        SELECT container_id, gateway_id IS NULL AS given_back FROM container_lease
         WHERE gateway_id IS NULL OR (:steady AND expires_at < clock_timestamp())
         ORDER BY container_id LIMIT :room FOR UPDATE SKIP LOCKED
     )
-    RETURNING container_id, epoch
+    UPDATE container_lease l
+    SET gateway_id = :gateway, epoch = epoch + 1, expires_at = clock_timestamp() + make_interval(secs => :ttl)
+    FROM free WHERE l.container_id = free.container_id
+    RETURNING l.container_id, epoch, given_back AND NOT EXISTS (
+        SELECT FROM acp_connection k WHERE k.container_id = l.container_id AND k.status <> 'disconnected'
+    ) AS in_order
 """)
 
 
@@ -133,12 +136,14 @@ class Standing(NamedTuple):
     """Where a gateway stands after a renewal.
 
     `held` has the epoch of every container it holds, `surplus` says how many of them it is to give back.
+    `in_order` are those just taken that somebody had given back, or nobody had held: nothing is left there.
     `elsewhere` are the addresses of the others that take callers, the one that holds the fewest first.
     `next_end` is in how many seconds there may be more to take, because the first lease of another ends and
     may be taken; None where nobody else has one.
     """
 
     held: Mapping[uuid.UUID, int]
+    in_order: Collection[uuid.UUID]
     surplus: int
     elsewhere: Sequence[str]
     next_end: float | None
@@ -158,6 +163,7 @@ def renew(session: Session, member: Member, load: Load | None = None, *, drainin
     _beat(session, member, load or Load(), draining=draining)
     values = {"gateway": member.id, "ttl": member.lease_seconds}
     held = {row.container_id: row.epoch for row in session.execute(_RENEW, values)}
+    in_order: set[uuid.UUID] = set()
     session.execute(_MISSING)
     total, next_end = session.execute(_LEASES, values).one()
     alive = session.execute(_ALIVE).all()
@@ -167,11 +173,15 @@ def renew(session: Session, member: Member, load: Load | None = None, *, drainin
         if steady and session.execute(_CUT_OFF, {"gateway": member.id, "prefix": SESSIONS}).all():
             next_end = LOOK_AGAIN
         taken = session.execute(_ACQUIRE, values | {"room": share - len(held), "steady": steady})
-        held |= {row.container_id: row.epoch for row in taken}
+        for row in taken:
+            held[row.container_id] = row.epoch
+            if row.in_order:
+                in_order.add(row.container_id)
     settled = {each.id: each.held for each in alive if each.steady or each.id == member.id}
     keep = shares(settled, total).get(member.id, len(held))
     others = sorted((each for each in alive if each.id != member.id), key=lambda each: each.held)
-    return Standing(held, max(0, len(held) - keep), [each.address for each in others], next_end)
+    elsewhere = [each.address for each in others]
+    return Standing(held, in_order, max(0, len(held) - keep), elsewhere, next_end)
 
 
 def fence(session: Session, container_id: uuid.UUID, gateway_id: uuid.UUID, epoch: int) -> None:

@@ -1,7 +1,8 @@
-"""Many connections lost and recovered in one statement: the same rows as one by one, and no others."""
+"""Many connections moved in one statement: the same rows as one by one, and no others."""
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,13 +10,13 @@ from sqlalchemy.exc import IntegrityError
 
 from app.models import AcpConnection, AcpConnectionTransition
 from app.protocol.handshake import Negotiated
-from app.protocol.states import ConnectionStatus, Protocol
+from app.protocol.states import CONNECTION_MOVES, ConnectionStatus, Protocol
 from app.queries import containers as stored
-from app.services import connections, containers, leases, migration_phases, recoveries
+from app.services import connection_moves, connections, containers, leases, migration_phases
+from app.services.connection_moves import Move, Settled
 from app.services.connections import Closed
 from app.services.containers import ContainerValues
 from app.services.leases import Member
-from app.services.recoveries import Move, Settled
 from tests.support.store import TESTER
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def rows(sessions: Sessions) -> list[tuple[uuid.UUID, uuid.UUID, int]]:
 
 def _move(sessions: Sessions, moves: list[Move]) -> Sequence[bool]:
     with sessions.begin() as session:
-        return recoveries.move_many(session, moves, MEMBER.id)
+        return connection_moves.move_many(session, moves, MEMBER.id)
 
 
 def test_a_loss_and_a_recovery_of_many(
@@ -133,3 +134,78 @@ def test_a_broken_rule_undoes_all_and_the_names_of_peers_stay_unique(
     with sessions() as session:
         assert session.get_one(AcpConnection, rows[1][0]).status == "reconnecting"
         assert session.get_one(AcpConnection, rows[2][0]).connection_id == str(rows[2][0])
+
+
+@pytest.mark.parametrize("protocol", list(Protocol))
+@pytest.mark.parametrize(("source", "target"), list(product(ConnectionStatus, repeat=2)))
+def test_what_one_by_one_would_do_and_no_more(
+    sessions: Sessions, source: ConnectionStatus, target: ConnectionStatus, protocol: Protocol
+) -> None:
+    """Two containers alike: the connection of the first is moved alone, the other's with many."""
+    with sessions.begin() as session:
+        pair = [_connection(session, name, protocol, source) for name in ("alone", "with-many")]
+        leases.join(session, MEMBER)
+        held = leases.renew(session, MEMBER).held
+    (alone, container_id), (with_many, other_id) = pair
+    closed = None if target in (CONNECTED, RECONNECTING) else Closed("us", 0)
+    settled = Settled.of(NEGOTIATED, None) if target is CONNECTED else None
+    legal = target in CONNECTION_MOVES[source]
+    if legal:
+        with sessions.begin() as session:
+            row = session.get_one(AcpConnection, alone)
+            if target is CONNECTED:
+                connections.established(session, row, NEGOTIATED, None, "why")
+                migration_phases.switch(session, stored.get(session, container_id), protocol, row)
+            else:
+                connections.move(session, row, target, "why", closed)
+    asked = Move(with_many, other_id, held[other_id], target, "why", settled, closed)
+    assert list(_move(sessions, [asked])) == [legal]
+    with sessions() as session:
+        one, many = (_told(session, *each) for each in pair)
+    assert one == many
+
+
+def test_a_first_connection_of_a_session_on_the_other_protocol_is_left_out(sessions: Sessions) -> None:
+    """To point it there is a protocol migration's part."""
+    with sessions.begin() as session:
+        row, container_id = _connection(session, "agent", Protocol.ACP, ConnectionStatus.DISCONNECTED)
+        on = stored.get(session, container_id).session
+        on.protocol_type, on.acp_connection_id = Protocol.HTTP, None
+        leases.join(session, MEMBER)
+        epoch = leases.renew(session, MEMBER).held[container_id]
+    first = Move(row, container_id, epoch, CONNECTED, "why", Settled("1.0.0", {}, {}, None))
+    assert list(_move(sessions, [first])) == [False]
+
+
+def _connection(
+    session: Session, name: str, protocol: Protocol, status: ConnectionStatus
+) -> tuple[uuid.UUID, uuid.UUID]:
+    """Register a container with a session on a protocol, which had a connection, and give it the next."""
+    values = ContainerValues(
+        name=name,
+        endpoint_url="http://127.0.0.1:9000",
+        supported_protocols=("http", "acp"),
+        preferred_protocol=protocol,
+    )
+    container_id = containers.register(session, values, TESTER).id
+    ended = connections.open_row(session, container_id, protocol, "1.0.0")
+    connections.established(session, ended, NEGOTIATED, None, "before")
+    migration_phases.switch(session, stored.get(session, container_id), protocol, ended)
+    connections.end(session, ended, "over")
+    row = connections.open_row(session, container_id, protocol, "1.0.0")
+    if status is not ConnectionStatus.DISCONNECTED:
+        connections.established(session, row, NEGOTIATED, None, "first")
+        migration_phases.switch(session, stored.get(session, container_id), protocol, row)
+    for passed in {ERROR: [ERROR], RECONNECTING: [ERROR, RECONNECTING]}.get(status, []):
+        connections.move(session, row, passed, "on the way")
+    return row.id, container_id
+
+
+def _told(session: Session, connection_id: uuid.UUID, container_id: uuid.UUID) -> object:
+    """Return what is stored of a connection and the session, without what two cannot have in common."""
+    row = session.get_one(AcpConnection, connection_id)
+    on = stored.get(session, container_id).session
+    moves = [(each.from_status, each.to_status, each.reason, each.closed_by) for each in row.transitions]
+    has = on.protocol_type, on.acp_connection_id == row.id
+    counted = row.error_count, row.reconnect_count
+    return row.status, row.version, row.capabilities, row.metadata_, counted, moves, has

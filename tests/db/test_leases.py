@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from app.errors import LeaseLost
-from app.models import ContainerLease, Gateway
+from app.models import AcpConnection, ContainerLease, Gateway
 from app.queries import containers as stored
 from app.services import containers, leases
 from app.services.containers import ContainerValues
@@ -253,6 +253,24 @@ def test_leaving_frees_all_at_once(sessions: Sessions, fleet: list[uuid.UUID]) -
     with pytest.raises(LeaseLost):
         fence(sessions, fleet[0], gateway, 1)
     assert renew(sessions, other) == dict.fromkeys(fleet, 2)
+
+
+def test_what_was_given_back_is_in_order_unless_a_connection_is_active_there(
+    sessions: Sessions, fleet: list[uuid.UUID]
+) -> None:
+    first = join(sessions)
+    taken = standing(sessions, first)
+    assert set(taken.in_order) == set(taken.held) == set(fleet)  # nobody had held them
+    assert standing(sessions, first).in_order == set()  # only what was just taken
+    with sessions.begin() as session:
+        session.add(
+            AcpConnection(connection_id="k", container_id=fleet[0], status="connected", version="1.0.0")
+        )
+        leases.leave(session, first.id)
+    second = join(sessions)
+    assert set(standing(sessions, second).in_order) == set(fleet[1:])
+    silence(sessions, second)
+    assert standing(sessions, join(sessions)).in_order == set()
 
 
 def test_a_new_container_is_taken_with_the_next_beat(sessions: Sessions, fleet: list[uuid.UUID]) -> None:

@@ -217,6 +217,12 @@ def test_requests_of_a_connection_that_had_just_been_ended_are_recorded_too(
         new_id(),
         ended["id"],
     )
+    store.rows(
+        "WITH killed AS (INSERT INTO gateway (id, address, version, heartbeat_at)"
+        " VALUES (gen_random_uuid(), '', '', now() - interval '1 minute') RETURNING id)"
+        " INSERT INTO container_lease (container_id, gateway_id) SELECT %s, id FROM killed RETURNING epoch",
+        container_id,
+    )
     with running_gateway(settings):
         (told,) = eventually(lambda: store.messages("plain", "rpc_kind = 'unanswered'"))
     assert (told["connection_id"], told["reply_to"], told["seq"]) == (ended["id"], request["id"], 2)

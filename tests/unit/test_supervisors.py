@@ -30,7 +30,8 @@ class Closing:
         self.closed = False
         self.ended = asyncio.Event()
 
-    async def run(self) -> None:
+    async def run(self, *, adopts: bool) -> None:
+        self.adopts = adopts
         try:
             await asyncio.Event().wait()
         finally:
@@ -71,3 +72,24 @@ def test_a_loss_that_is_found_twice_does_not_interrupt_the_closing(
         return closing.closed
 
     assert asyncio.run(lose())
+
+
+@pytest.mark.parametrize(("in_order", "adopts"), [([], True), ([LEASE.container_id], False)])
+def test_what_was_given_back_in_order_is_not_searched_for_what_may_be_left(
+    monkeypatch: pytest.MonkeyPatch,
+    in_order: list[UUID],
+    adopts: bool,  # noqa: FBT001 - what is expected
+) -> None:
+    monkeypatch.setattr(supervisors, "Supervisor", Closing)
+
+    async def take() -> bool:
+        held = supervisors.Supervisors(cast("Context", _Context()))
+        held.apply({LEASE.container_id: LEASE.epoch}, in_order)
+        (taken,) = cast("list[Closing]", list(held))
+        await asyncio.sleep(0)
+        held.lost(LEASE)
+        taken.peer_answered.set()
+        await asyncio.wait_for(taken.ended.wait(), 5)
+        return taken.adopts
+
+    assert asyncio.run(take()) is adopts
