@@ -1,7 +1,8 @@
 """Messages that a filter finds, over the fleet or on the connections that it names, the newest first.
 
-What a filter names literally (a text, a method, a session, an error) is looked up in the search index, and
-record by record only where that has not come to yet. However rare a match is, a page looks at no more than
+The newest records are looked at one by one: there most filters find a page. Further on, what a filter names
+literally (a text, a method, a session, an error) is looked up in the search index, and looked for record by
+record only where that has not come to yet. However rare a match is, a page looks at no more than
 `WINDOW` records of the fleet, or of each connection, and goes on for no longer than `SECONDS`: it then says
 how far it has looked, and the next goes on from there. So no search's time grows with the table.
 """
@@ -41,7 +42,7 @@ Record = TypeVar("Record")
 WINDOW: Final = 100_000
 """Records that a page looks at, or some more by the index; for short texts that takes 0.2 s."""
 FIRST_RECORDS: Final = 1000
-"""Records that are looked at first where the index does not help."""
+"""Records that are looked at first, which is less work than to ask how far the index has come."""
 SECONDS: Final = 0.25
 """How long a page goes on to look: long texts, and a slow disk, take that."""
 MOST_TRIED: Final = 6
@@ -56,16 +57,17 @@ _SCOPES: Final[Mapping[str, Callable[[str], ColumnElement[bool]]]] = {
 
 
 class _Scope(NamedTuple):
-    """What a page looks for and where: connections, and ids from `since` to below `ceiling` and `before`.
+    """What a page looks for and where: connections, and ids from `since` to below `ceiling`.
 
-    `until` is when it looks no further, by the monotonic clock.
+    It looks at no more than `most` records, or some more by the index, and no further after `until`, a moment
+    of the monotonic clock.
     """
 
     terms: Sequence[Term]
     within: Within
     since: uuid.UUID | None
     ceiling: uuid.UUID | None
-    before: uuid.UUID | None
+    most: int
     until: float
 
 
@@ -84,10 +86,24 @@ def page(
     session: Session, terms: Sequence[Term], *, before: uuid.UUID | None = None, limit: int = 50
 ) -> Found[AcpMessage]:
     """Return the latest matches, or the latest before a cursor."""
-    until = time.monotonic() + SECONDS
-    scope = _Scope(terms, whereabouts(session, terms), _since(terms), _ceiling(terms, before), before, until)
+    within, until = whereabouts(session, terms), time.monotonic() + SECONDS
+    scope = _Scope(terms, within, _since(terms), _ceiling(terms, before), WINDOW, until)
     codes = message_grams.needed(session, terms)
-    frontier = message_index.frontier(session, scope.within) if codes else None
+    if not codes:
+        return _look_through(session, scope, scope.since, limit)
+    few = min(FIRST_RECORDS, WINDOW)
+    newest = _look_through(session, scope._replace(most=few), scope.since, limit)
+    if len(newest.records) == limit:
+        return newest._replace(looked_to=None)  # it is full
+    if newest.older is None or few == WINDOW or time.monotonic() >= until:
+        return newest
+    below, missing = scope._replace(ceiling=newest.older, most=WINDOW - few), limit - len(newest.records)
+    return _after(newest, _by_index(session, below, codes, missing), limit)
+
+
+def _by_index(session: Session, scope: _Scope, codes: AbstractSet[int], limit: int) -> Found[AcpMessage]:
+    """Look the matches up, but those among records that are in no block yet: these are looked through."""
+    frontier = message_index.frontier(session, scope.within)
     if frontier is None:
         return _look_through(session, scope, scope.since, limit)
     least, found = max(frontier, scope.since or frontier), Found[AcpMessage]([], None, None)
@@ -95,11 +111,17 @@ def page(
         found = _look_through(session, scope, least, limit)
     if found.older is not None or least != frontier:
         return found
-    indexed = _look_up(session, scope, codes, min(frontier, scope.ceiling or frontier), limit)
-    records = [*found.records, *indexed.records]
+    return _after(
+        found, _look_up(session, scope, codes, min(frontier, scope.ceiling or frontier), limit), limit
+    )
+
+
+def _after(first: Found[AcpMessage], then: Found[AcpMessage], limit: int) -> Found[AcpMessage]:
+    """Put what was found further on behind what was found first; what is over goes on a next page."""
+    records = [*first.records, *then.records]
     if len(records) > limit:
         return Found(records[:limit], records[limit - 1].id, None)
-    return indexed._replace(records=records)
+    return then._replace(records=records)
 
 
 def shown(
@@ -113,12 +135,12 @@ def shown(
 
 
 def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limit: int) -> Found[AcpMessage]:
-    """Look at one record after the other, down to a least id, but at no more than `WINDOW`, and not for long.
+    """Look at one record after the other, down to a least id, but at no more than `most`, and not for long.
 
     First at a few, then at as many as the time is likely to do for.
     """
     began, looked, records = time.monotonic(), 0, list[AcpMessage]()
-    below, step = scope.ceiling, min(FIRST_RECORDS, WINDOW)
+    below, step = scope.ceiling, min(FIRST_RECORDS, scope.most)
     while True:
         # Without a term every record matches, and none has to be looked for.
         end = floor(session, scope.within, below, least, offset=step) if scope.terms else None
@@ -128,7 +150,7 @@ def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limi
         if end is None:
             return Found(records, None, None)
         below, looked, now = end.id, looked + step, time.monotonic()
-        step = min(WINDOW - looked, int(looked * (scope.until - now) / (now - began)))
+        step = min(scope.most - looked, int(looked * (scope.until - now) / (now - began)))
         if step <= 0:
             return Found(records, below, end.timestamp)
 
@@ -146,7 +168,7 @@ def _matches(
 def _look_up(
     session: Session, scope: _Scope, codes: AbstractSet[int], before: uuid.UUID, limit: int
 ) -> Found[AcpMessage]:
-    """Look at the records of blocks that the index names, but at no more than `WINDOW`, and not for long.
+    """Look at the records of blocks that the index names, but at no more than `most`, and not for long.
 
     Blocks may overlap in time. A match is final once no other block can have a newer record, and a page does
     not end before the next one would begin further on.
@@ -162,7 +184,7 @@ def _look_up(
         final = [each for each in records if rest is None or each.id > rest]
         if len(final) > limit:
             return Found(final[:limit], final[limit - 1].id, None)
-        enough = looked >= WINDOW or time.monotonic() >= scope.until
+        enough = looked >= scope.most or time.monotonic() >= scope.until
         if enough and rest is not None and rest.int + 1 < before.int:
             break
     if rest is None:

@@ -83,6 +83,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "BATCH", 5)
     monkeypatch.setattr(message_index, "FIRST_BLOCKS", 1)
     monkeypatch.setattr(message_index, "GROWTH", 1)
+    monkeypatch.setattr(message_search, "FIRST_RECORDS", 2)
 
 
 class Recorder:
