@@ -15,6 +15,7 @@ _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def register(app: Flask) -> None:
+    app.add_template_filter(grouped)
     app.add_template_filter(counted)
     app.add_template_filter(duration)
     app.add_template_filter(milliseconds)
@@ -23,9 +24,14 @@ def register(app: Flask) -> None:
     app.add_template_filter(difference)
 
 
+def grouped(number: int) -> str:
+    """Write a whole number, its thousands apart."""
+    return f"{number:,}"
+
+
 def counted(number: int, noun: str) -> str:
     """Write how many there are of something whose plural ends in s."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{grouped(number)} {noun}" if number == 1 else f"{grouped(number)} {noun}s"
 
 
 def duration(seconds: float) -> str:
