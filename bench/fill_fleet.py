@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.models import new_id
 from app.models.base import first_id_at, moment_of
+from app.services.configurations import DEFAULTS
 
 if TYPE_CHECKING:
     import random
@@ -176,6 +177,7 @@ def copy_history(
         "id, at, actor, action, subject_type, subject_id, reason, before, after",
         (event for each in fleet for event in _events(chance, each, until)),
     )
+    copy_revisions(connection, chance, fleet, until)
     copy_rows(
         connection,
         "console_user",
@@ -186,6 +188,27 @@ def copy_history(
         "INSERT INTO console_user_role SELECT u.id, r.id FROM console_user u, console_role r"
         " WHERE u.email LIKE 'support-%' AND r.name = 'operator'"
     )
+
+
+def copy_revisions(
+    connection: psycopg.Connection, chance: random.Random, fleet: Sequence[Member], until: dt.datetime
+) -> None:
+    """Write what was saved of each container's configuration: twice, by whom and why."""
+    copy_rows(
+        connection,
+        "acp_connection_configuration_revision",
+        "id, container_id, number, settings, changed, actor, reason, at",
+        (row for each in fleet for row in _revisions(chance, each, until)),
+    )
+
+
+def _revisions(chance: random.Random, member: Member, until: dt.datetime) -> Iterator[Row]:
+    for number, days in ((1, (7, 14)), (2, (0, 7))):
+        at = until - dt.timedelta(days=chance.uniform(*days))
+        field, milliseconds = chance.choice(("reconnect_delay", "idle_timeout")), 1000 * number
+        settings = json.dumps(DEFAULTS.as_dict() | {field: milliseconds})
+        by = chance.choice(PEOPLE), "the network there is slow"
+        yield _id_at(at), member.id, number, settings, [field] if number > 1 else [], *by, at
 
 
 def _events(chance: random.Random, member: Member, until: dt.datetime) -> Iterator[Row]:

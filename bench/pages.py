@@ -64,6 +64,8 @@ PAGES: Final = {
     "messages, a week ago": "/messages/?before={old}",
     "messages of a container": "/containers/{busiest}/messages",
     "protocol migrations": "/protocol-migrations",
+    "configuration revisions": "/configurations",
+    "configuration revisions, of a setting": "/configurations?field=idle_timeout",
     "audit": "/audit/",
     "gateways": "/gateways",
     "users": "/users/",

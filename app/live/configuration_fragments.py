@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from app.live.lines import looked_up
 from app.queries import (
     configuration_revisions,
     configuration_trials,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.live.fragments import Parameters
-    from app.queries.configuration_revisions import RevisionFilter, RevisionRow
+    from app.queries.configuration_revisions import RevisionFilter, RevisionKey
 
 REVISIONS: Final = 50
 """Configuration revisions that a page of the list shows."""
@@ -51,15 +52,19 @@ def tried(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
     }
 
 
-def listed(session: Session, narrowed: RevisionFilter, query: Parameters) -> Mapping[str, Any]:
-    found = configuration_revisions.page(session, narrowed, limit=REVISIONS + 1)
-    return revisions_shown(found, query)
-
-
-def revisions_shown(
-    found: Sequence[RevisionRow], query: Parameters, before: uuid.UUID | None = None
+def listed(
+    session: Session, narrowed: RevisionFilter, query: Parameters, *, before: uuid.UUID | None = None
 ) -> Mapping[str, Any]:
-    """Return the context of the list of revisions; one more than a page has been read."""
-    rows = found[:REVISIONS]
-    older = rows[-1].revision.id if len(found) > REVISIONS else None
-    return {"rows": rows, "older": older, "query": dict(query), "before": before, "labels": LABELS}
+    found = configuration_revisions.keys(session, narrowed, before=before, limit=REVISIONS + 1)
+
+    def load(missing: Sequence[RevisionKey]) -> Mapping[RevisionKey, Mapping[str, Any]]:
+        rows = configuration_revisions.of_keys(session, missing)
+        return {key: {"row": row, "labels": LABELS} for key, row in rows.items()}
+
+    shown = found[:REVISIONS]
+    return {
+        "rows": looked_up("configuration_revisions/_row.html", shown, load),
+        "older": shown[-1].id if len(found) > REVISIONS else None,
+        "query": dict(query),
+        "before": before,
+    }

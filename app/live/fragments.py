@@ -21,7 +21,6 @@ from app.live import (
     overview_fragments,
     rollout_fragments,
 )
-from app.live.configuration_fragments import REVISIONS, revisions_shown
 from app.live.lines import looked_up
 from app.live.message_fragments import MOST_AROUND, NEIGHBOURS
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     Parameters = Sequence[tuple[str, str]]
 
-__all__ = ["MOST_AROUND", "NEIGHBOURS", "REVISIONS", "TIMELINE_ROWS", "fragment", "revisions_shown"]
+__all__ = ["MOST_AROUND", "NEIGHBOURS", "TIMELINE_ROWS", "fragment"]
 
 TIMELINE_ROWS: Final = 50
 """The records that a timeline shows at first, and loads at once when older ones are asked for."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import array, distinct_on
 
 from app.errors import NotFound
 from app.models import ConfigurationRevision, Container
 from app.models.base import first_id_at
+from app.queries import paging, plain
 from app.queries.fixed import fixed
 from app.queries.narrowing import identity
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 
@@ -54,6 +55,16 @@ class RevisionFilter:
             until=_moment(given["until"]),
             bulk=identity(given["bulk"]),
         )
+
+
+class RevisionKey(NamedTuple):
+    """Which revision stands in a line, and its container's name: a revision itself never changes.
+
+    The id is text (`plain.as_text`).
+    """
+
+    id: str
+    container: str
 
 
 class RevisionRow(NamedTuple):
@@ -119,25 +130,46 @@ def latest_of_many(
     return {each.container_id: each for each in found}
 
 
-def page(
-    session: Session, narrowed: RevisionFilter, *, before: uuid.UUID | None = None, limit: int = 50
-) -> Sequence[RevisionRow]:
-    """Return the latest revisions of the fleet, or those before a cursor."""
-    revision = ConfigurationRevision
-    statement = (
-        select(revision, Container.name)
-        .join(Container, Container.id == revision.container_id)
-        .order_by(revision.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        statement = statement.where(revision.id < before)
-    return [RevisionRow(revision, name) for revision, name in session.execute(_narrow(statement, narrowed))]
+def page(session: Session, narrowed: RevisionFilter, *, limit: int) -> Sequence[RevisionRow]:
+    """Return the latest revisions of the fleet."""
+    statement = _narrow(_ROWS, narrowed).order_by(ConfigurationRevision.id.desc()).limit(limit)
+    return [RevisionRow(*row) for row in session.execute(statement)]
 
 
-def _narrow(
-    statement: Select[ConfigurationRevision, str], narrowed: RevisionFilter
-) -> Select[ConfigurationRevision, str]:
+def keys(
+    session: Session, narrowed: RevisionFilter, *, before: uuid.UUID | None, limit: int
+) -> Sequence[RevisionKey]:
+    """Return which are the latest revisions of the fleet, or those before a cursor."""
+    given = {} if before is None else {"before": before}
+    found = plain.read(session, _keys_of(narrowed, bool(given), limit), given)
+    return [RevisionKey(*row) for row in found.all()]
+
+
+def of_keys(session: Session, keys: Sequence[RevisionKey]) -> Mapping[RevisionKey, RevisionRow]:
+    """Return the lines of some revisions; one whose container has been removed meanwhile is left out."""
+    wanted = _ROWS.where(ConfigurationRevision.id == func.any(cast([key.id for key in keys], ARRAY(Uuid))))
+    found = {str(row[0].id): RevisionRow(*row) for row in session.execute(wanted)}
+    return {key: found[key.id] for key in keys if key.id in found}
+
+
+_ROWS: Final = select(ConfigurationRevision, Container.name).join(
+    Container, Container.id == ConfigurationRevision.container_id
+)
+_KEYS: Final = select(plain.as_text(ConfigurationRevision.id).label("key"), Container.name).join(
+    Container, Container.id == ConfigurationRevision.container_id
+)
+
+
+@lru_cache(paging.KEPT)
+def _keys_of(narrowed: RevisionFilter, from_cursor: bool, limit: int) -> Any:  # noqa: FBT001
+    statement = _narrow(_KEYS, narrowed)
+    if from_cursor:
+        statement = statement.where(ConfigurationRevision.id < bindparam("before", type_=Uuid()))
+    return statement.order_by(ConfigurationRevision.id.desc()).limit(fixed(limit))
+
+
+def _narrow(statement: Any, narrowed: RevisionFilter) -> Any:
+    """Narrow a SELECT of revisions and their containers."""
     revision = ConfigurationRevision
     if narrowed.container:
         statement = statement.where(Container.name.icontains(narrowed.container, autoescape=True))

@@ -9,21 +9,22 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from app.access import actor, permission
 from app.errors import ConsoleError, Outdated
 from app.extensions import db
-from app.live.fragments import REVISIONS, revisions_shown
+from app.live.fragments import fragment
 from app.queries import configuration_revisions as queries
 from app.queries import containers
 from app.services import configurations
 from app.services.configuration_revisions import changed
 from app.services.configurations import LABELS, reconnects
-from app.web import command_line
+from app.web import command_line, reading
 from app.web.failures import tell
 from app.web.forms.configuration_revision import RevertForm, RevisionsForm
 from app.web.forms.errors import tell_problems
+from app.web.frames import framed
+from app.web.listing import filters
 from app.web.timeline import cursor
 
 if TYPE_CHECKING:
     import uuid
-    from collections.abc import Mapping
 
     from flask.typing import ResponseReturnValue
 
@@ -45,16 +46,20 @@ class Difference(NamedTuple):
 
 @bp.get("/configurations")
 @permission("read")
+@reading.alone
 def index() -> ResponseReturnValue:
     """Show who changed which configuration, the newest first."""
     narrowed, before = RevisionsForm(request.args), cursor()
     query = narrowed.in_url()
-    shown: Mapping[str, Any] = {"before": None, "query": query}
-    if before:
-        found = queries.page(db.session(), narrowed.values(), before=before, limit=REVISIONS + 1)
-        shown = revisions_shown(found, list(query.items()), before)
-    cli = command_line.found("configurations", "revisions", query)
-    return render_template("configuration_revisions/index.html", narrowed=narrowed, cli=cli, **shown)
+    shown = fragment("revisions", narrowed=narrowed.values(), query=list(query.items()), before=before)
+    return framed(
+        "configuration_revisions/index.html",
+        {"shown": shown},
+        before=before,
+        query=tuple(query.items()),
+        cli=command_line.found("configurations", "revisions", query),
+        filters=filters("configuration_revisions/_filters.html", tuple(query.items()), narrowed=narrowed),
+    )
 
 
 @bp.get(OF_CONTAINER)

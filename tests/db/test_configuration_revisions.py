@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -200,11 +201,15 @@ def test_the_list_is_narrowed_and_paged(session: Session, register: Register) ->
         ({"until": now - hour}, []),
         ({"since": now - hour, "until": now + hour, "actor": "ann"}, [("web-1", 2)]),
     ]:
-        rows = stored.page(session, RevisionFilter(**narrowed))  # type: ignore[arg-type]
+        wanted = RevisionFilter(**narrowed)  # type: ignore[arg-type]
+        rows = stored.page(session, wanted, limit=50)
         assert [(row.container, row.revision.number) for row in rows] == expected, narrowed
-    top = stored.page(session, RevisionFilter(), limit=2)
-    rest = stored.page(session, RevisionFilter(), before=top[-1].revision.id)
-    assert [row.revision.number for row in rest] == [1, 1]
+        keys = stored.keys(session, wanted, before=None, limit=50)
+        assert list(stored.of_keys(session, keys).values()) == rows
+        assert [key.container for key in keys] == [row.container for row in rows]
+    top = stored.keys(session, RevisionFilter(), before=None, limit=2)
+    rest = stored.keys(session, RevisionFilter(), before=uuid.UUID(top[-1].id), limit=50)
+    assert [row.revision.number for row in stored.of_keys(session, rest).values()] == [1, 1]
 
 
 def test_a_page_of_a_field_is_read_by_its_index_however_rarely_it_is_changed(
@@ -233,7 +238,7 @@ def test_a_page_of_a_field_is_read_by_its_index_however_rarely_it_is_changed(
     event.listen(session.get_bind(), "before_cursor_execute", measure)
     try:
         found = {
-            field: len(stored.page(session, RevisionFilter(field=field)))
+            field: len(stored.keys(session, RevisionFilter(field=field), before=None, limit=50))
             for field in AcpConnectionConfiguration.FIELDS
         }
     finally:
