@@ -67,6 +67,8 @@ PAGES: Final = {
     "configuration revisions": "/configurations",
     "configuration revisions, of a setting": "/configurations?field=idle_timeout",
     "audit": "/audit/",
+    "statistics": "/statistics/",
+    "statistics, of a day by container": "/statistics/?last=24h&by=container",
     "gateways": "/gateways",
     "users": "/users/",
     "sessions": "/sessions/",

@@ -2,43 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, render_template, request
 
 from app.access import permission
 from app.errors import Invalid
 from app.extensions import db
+from app.live import recent
+from app.live.fragments import fragment
 from app.protocol.states import MessageType, Protocol
 from app.protocol.thresholds import UNITS, Side
 from app.queries import moments, plot_notes
 from app.queries.spans import PRESETS
 from app.queries.statistics_view import GROUPS, View
 from app.queries.threshold_trials import Trial, replay
-from app.web import command_line, thresholds
+from app.web import command_line, reading, thresholds
+from app.web.frames import framed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask.typing import ResponseReturnValue
 
 bp = Blueprint("statistics", __name__, url_prefix="/statistics")
 
-CHOICES = {"presets": PRESETS, "groups": GROUPS, "types": list(MessageType), "protocols": list(Protocol)}
+CHOICES: Final[Mapping[str, Any]] = {
+    "presets": tuple(PRESETS),
+    "groups": GROUPS,
+    "types": tuple(MessageType),
+    "protocols": tuple(Protocol),
+}
 
 
 @bp.get("/")
 @permission("read")
+@reading.alone
 def index() -> ResponseReturnValue:
     """Show the figures of a range, grouped and narrowed as the address says."""
     try:
         view = View.read(request.args)
     except Invalid as refused:
         page = render_template(
-            "statistics/index.html", view=View(), given=request.args, problem=refused, **CHOICES
+            "statistics/index.html", view=View(), given=request.args.items(), problem=refused, **CHOICES
         )
         return page, 400
     given = view.in_url()
+    shown = recent.figures(("statistics", view), lambda: fragment("statistics", view=view))
     cli = command_line.found("statistics", "show", given, *(["--all"] if view.whole else []))
-    return render_template("statistics/index.html", view=view, given=given, cli=cli, **CHOICES)
+    put_in = {"shown": shown}
+    return framed("statistics/index.html", put_in, view=view, given=tuple(given.items()), cli=cli, **CHOICES)
 
 
 @bp.get("/threshold")

@@ -22,6 +22,7 @@ from app.services.configurations import ConfigurationValues
 from app.web.quantities import milliseconds
 from tests.support.records import connect, record
 from tests.support.store import TESTER
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     import uuid
@@ -127,7 +128,9 @@ def test_what_is_not_measured_is_said(sign_in: SignIn, world: World) -> None:
     )
     configurations.update(world.session, container.configuration, off, TESTER, "to see")
     world.session.commit()
-    assert "1 container is not measured" in sign_in("viewer").get("/statistics/").text
+    viewer = sign_in("viewer")
+    said = "1 container is not measured"
+    eventually(lambda: viewer.get("/statistics/").text, lambda page: said in page)  # figures are kept a while
     assert "It is not measured" in sign_in("viewer").get("/statistics/?container=web-1").text
 
 
