@@ -307,6 +307,7 @@ def test_the_records_are_found_by_an_index(sessions: Sessions, connection: uuid.
     with sessions.begin() as session:
         record(session, connection, [{}] * 2)
         session.execute(text("ANALYZE"))
+        session.execute(text("SET LOCAL random_page_cost = 4"))  # as for the gateway, whose worker asks
         values = rollups._values([rollups.Pending(connection, 2)])
         session.execute(rollups.ONE_INDEX)
         explained = session.execute(text(f"EXPLAIN {rollups._ADD_NEXT.text}"), values).scalars().all()
