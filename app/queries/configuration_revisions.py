@@ -161,7 +161,7 @@ _KEYS: Final = select(plain.as_text(ConfigurationRevision.id).label("key"), Cont
 
 
 @lru_cache(paging.KEPT)
-def _keys_of(narrowed: RevisionFilter, from_cursor: bool, limit: int) -> Any:  # noqa: FBT001
+def _keys_of(narrowed: RevisionFilter, from_cursor: bool, limit: int) -> Any:  # noqa: FBT001 - a part of the key
     statement = _narrow(_KEYS, narrowed)
     if from_cursor:
         statement = statement.where(ConfigurationRevision.id < bindparam("before", type_=Uuid()))
