@@ -30,6 +30,9 @@ ANSWER_SECONDS: Final = 600.0
 """A prompt is answered when the agent has finished its turn."""
 AT_ONCE: Final = 32
 """Requests under way to one container."""
+IDLE_SECONDS: Final = 1.0
+"""For how long an idle connection may be used again. httpx's 5 s are what uvicorn and Node keep one for: a
+request after just that time is sent while the container closes it, and gets no answer (RFC 9112, 9.3.1)."""
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
 HEALTH_PATH: Final = "/health"
 HTTP_OK: Final = 200
@@ -49,7 +52,7 @@ class HttpTransport:
             verify=address.tls or False,
             headers={**address.headers, "Host": address.endpoint.authority},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=AT_ONCE),
+            limits=httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=IDLE_SECONDS),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # it knows the address, not the name
             follow_redirects=False,
             trust_env=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import pytest
 
+from app.gateway import http_transport
 from app.gateway.address import Address
 from app.gateway.http_transport import HttpTransport, open_http
 from app.models import new_id
@@ -45,8 +46,10 @@ class Healthy(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = PATIENCE
     late: ClassVar[list[str]] = []
+    peers: ClassVar[list[object]] = []
 
     def do_GET(self) -> None:
+        self.peers.append(self.client_address)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -139,3 +142,23 @@ def test_an_end_that_is_cancelled_leaves_no_socket(healthy: str, steps: int) -> 
 
     asyncio.run(scenario())
     gc.collect()
+
+
+@pytest.mark.parametrize(("seconds", "connections"), [(0, 3), (PATIENCE, 1)])
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    healthy: str, monkeypatch: pytest.MonkeyPatch, seconds: float, connections: int
+) -> None:
+    """The container may be closing it just then."""
+    monkeypatch.setattr(http_transport, "IDLE_SECONDS", seconds)
+    endpoint = parse_endpoint(healthy)
+    Healthy.peers.clear()
+
+    async def scenario() -> None:
+        transport = await open_http(Address(endpoint, endpoint.host, None, {}), "/rpc")
+        for _ in range(2):
+            await transport.ping()
+        await transport.close("enough")
+
+    asyncio.run(scenario())
+    assert len(Healthy.peers) == 3
+    assert len(set(Healthy.peers)) == connections
