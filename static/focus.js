@@ -120,6 +120,8 @@
     // By hand, not by removal: that one is told as well, before the node is gone.
     queueMicrotask(() => event.target.isConnected && focused === event.target && document.activeElement !== focused && (focused = null));
   });
+  // Until the next frames Chromium leaves the focus on a control of a dialog that is closed, which would take the next key.
+  document.addEventListener("close", (event) => event.target.contains(document.activeElement) && document.activeElement.blur(), true);
   document.addEventListener("selectionchange", () => {
     const now = getSelection();
     selection = now.isCollapsed ? null : [[now.anchorNode, now.anchorOffset], [now.focusNode, now.focusOffset]];

@@ -14,6 +14,10 @@ expect.set_options(timeout=30_000)
 
 # An element that the page has drawn anew does not carry a mark that was set on the old one.
 MARK = "element => { element.isOld = true }"
+TAKES_KEYS_ONCE_CLOSED = """dialog => new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(document.activeElement.tagName));
+    dialog.close();
+})"""
 REPLACED = "id => document.getElementById(id) && !document.getElementById(id).isOld"
 
 
@@ -104,3 +108,9 @@ def test_a_click_reaches_a_button_that_is_replaced_under_the_pointer(page: Page)
     page.locator("[id^=actions-of-]").evaluate("element => element.replaceWith(element.cloneNode(true))")
     page.mouse.up()
     expect(page).to_have_title("probe")
+
+
+def test_a_closed_dialog_takes_no_key(page: Page) -> None:
+    page.keyboard.press("?")
+    expect(page.get_by_role("button", name="Close the list of keys")).to_be_focused()
+    assert page.locator("#keys").evaluate(TAKES_KEYS_ONCE_CLOSED) == "BODY"
