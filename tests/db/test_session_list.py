@@ -144,7 +144,8 @@ def test_a_page_is_read_by_indexes(session: Session, web: uuid.UUID) -> None:
     """What it costs does not depend on how many sessions and records there are."""
     crowd(session)
     connection = connect(session, web)
-    record(session, connection, [{"acp_session_id": f"s{n}"} for n in range(2000)])
+    made = [{"acp_session_id": f"s{n}", "timestamp": MOMENT + n * STEP} for n in range(2000)]
+    record(session, connection, made)
     record(session, connect(session, container(session)), [{}] * 2000)
     add_all(session)
     record(session, connection, [{"acp_session_id": "s1"}] * 2)
