@@ -20,7 +20,7 @@ from app.config import Settings
 from app.embedded import embedded_database
 from app.extensions import db
 from tests.support.folders import database_folder
-from tests.support.scheduling import WAITING, FolderScheduling
+from tests.support.scheduling import WAITING, SharingScheduling
 from tests.support.templates import COMPILED
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingScheduling | None:
     """Take the place of the scheduler that `--dist loadfile` asks for."""
-    return FolderScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+    return SharingScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
