@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from app.live.fragments import fragment
 from app.live.news import Fact
@@ -27,11 +27,27 @@ class Bell(NamedTuple):
     container_id: uuid.UUID
     connection_id: uuid.UUID | None = None
 
+    def ring(self, channel: Channel) -> None:
+        channel.hear(self)
+
 
 class RolloutBell(NamedTuple):
     """What a NOTIFY said: something about a rollout changed."""
 
     rollout_id: uuid.UUID
+
+    def ring(self, channel: Channel) -> None:
+        channel.hear_rollout(self)
+
+
+class FleetBell(NamedTuple):
+    """What a NOTIFY said: something changed that every page may show."""
+
+    def ring(self, channel: Channel) -> None:
+        channel.hear_all()
+
+
+AnyBell: TypeAlias = "Bell | RolloutBell | FleetBell"
 
 
 class Channel(ABC):
@@ -53,7 +69,7 @@ class Channel(ABC):
         """Note what the bell of a rollout makes stale: nothing but the pages of rollouts."""
 
     def hear_all(self) -> None:
-        """Take everything for stale: bells may have been missed."""
+        """Take everything for stale: bells may have been missed, or one has rung for all."""
         self._stale = True
 
     @property

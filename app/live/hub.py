@@ -17,7 +17,6 @@ from sqlalchemy.exc import OperationalError
 
 from app.errors import NotFound
 from app.extensions import db
-from app.live.channels import RolloutBell
 from app.live.listener import Listener
 from app.live.news import Signal
 from app.live.viewer import BROKEN, GOING_AWAY, GONE, NOT_ALLOWED
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from app.live.channels import Bell, Channel
+    from app.live.channels import AnyBell, Channel
     from app.live.news import News
     from app.live.viewer import Goodbye, Viewer
 
@@ -71,13 +70,10 @@ class Hub:
         finally:
             self._leave(topic, channel, viewer)
 
-    def heard(self, bell: Bell | RolloutBell) -> None:
+    def heard(self, bell: AnyBell) -> None:
         """Pass a bell on to the topics that it may concern."""
         for channel in self._open():
-            if isinstance(bell, RolloutBell):
-                channel.hear_rollout(bell)
-            else:
-                channel.hear(bell)
+            bell.ring(channel)
         self._wake.set()
 
     def listening(self, *, well: bool) -> None:

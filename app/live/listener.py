@@ -11,11 +11,13 @@ import psycopg
 from psycopg import sql
 
 from app.errors import ConsoleError
-from app.live.channels import Bell, RolloutBell
+from app.live.channels import Bell, FleetBell, RolloutBell
 from app.services.doorbell import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from app.live.channels import AnyBell
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +26,19 @@ PING_SECONDS: Final = 5.0
 
 RETRY_SECONDS: Final = 1.0
 
+_BELLS: Final[Mapping[str, tuple[Callable[..., AnyBell], int]]] = {
+    "container": (Bell, 1),
+    "messages": (Bell, 2),
+    "rollout": (RolloutBell, 1),
+    "fleet": (FleetBell, 0),
+}
+"""What each line's first word stands for, and how many ids follow it."""
+
 
 class Hearer(Protocol):
     """Who wants to hear the doorbell."""
 
-    def heard(self, bell: Bell | RolloutBell) -> None: ...
+    def heard(self, bell: AnyBell) -> None: ...
 
     def listening(self, *, well: bool) -> None:
         """Take note that the connection was made (and bells before it missed), or lost."""
@@ -68,16 +78,19 @@ class Listener(threading.Thread):
                 connection.execute("SELECT 1")
 
 
-def bells(payload: str) -> Iterator[Bell | RolloutBell]:
-    """Read lines: `container <id>`, `messages <container id> <connection id>`, `rollout <id>`."""
+def bells(payload: str) -> Iterator[AnyBell]:
+    """Read lines: `container <id>`, `messages <container id> <connection id>`, `rollout <id>`, `fleet`."""
     for line in payload.splitlines():
-        noun, *ids = line.split() or [""]
         try:
-            first, *connection_id = map(uuid.UUID, ids)
-        except ValueError:
+            bell = _bell(*line.split())
+        except (TypeError, ValueError):
             log.warning("a bell that nobody knows: %r", line)
-            continue
-        if noun in {"container", "messages"} and len(connection_id) <= 1:
-            yield Bell(first, *connection_id)
-        elif noun == "rollout" and not connection_id:
-            yield RolloutBell(first)
+        else:
+            yield bell
+
+
+def _bell(noun: str, *ids: str) -> AnyBell:
+    make, count = _BELLS.get(noun, (None, 0))
+    if make is None or len(ids) != count:
+        raise ValueError(noun)
+    return make(*map(uuid.UUID, ids))

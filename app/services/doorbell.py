@@ -31,6 +31,11 @@ def tell(session: Session, container_id: uuid.UUID) -> None:
     session.execute(select(func.pg_notify(FACTS, f"container {container_id}")))
 
 
+def tell_fleet(session: Session) -> None:
+    """Say that something has changed that every page may show: `fleet` on the facts' channel."""
+    session.execute(select(func.pg_notify(FACTS, "fleet")))
+
+
 def tell_all(session: Session, container_ids: Sequence[uuid.UUID]) -> None:
     """Say it of many containers, in as few notifications as PostgreSQL's limit of 8000 bytes allows."""
     for start in range(0, len(container_ids), LINES):

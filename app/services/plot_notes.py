@@ -72,8 +72,10 @@ def _container(session: Session, reference: str) -> Container | None:
 
 
 def _tell(session: Session, note: PlotNote) -> None:
-    """Ring for the container's pages. Those of the fleet are read again and again without."""
-    if note.container_id is not None:
+    """Ring for the container's pages, or for all of them: one of the fleet stands on each band."""
+    if note.container_id is None:
+        doorbell.tell_fleet(session)
+    else:
         doorbell.tell(session, note.container_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from app.queries.paging import Where
 from app.queries.protocol_migrations import MigrationFilter
 from app.queries.rollouts import PartFilter, RolloutFilter
 from app.queries.statistics_view import View
-from app.services import configurations, connections, fleet_actions, protocol_migrations
+from app.services import configurations, connections, fleet_actions, plot_notes, protocol_migrations
 from app.services.configurations import ConfigurationValues
+from app.services.plot_notes import NoteValues
 from tests.support.live import hear, ring
 from tests.support.rollouts import draft, register
 from tests.web.conftest import TEST
@@ -89,6 +91,25 @@ def test_a_requests_page_shows_its_answer_when_it_comes(
     answer = world.record(connection, {"id": 7}, rpc_kind="response", reply_to=request.id)
     ring(world, connection)
     assert str(answer.id) in hear(socket, 'Its answer</h2>\n<p class="mb-0">')
+
+
+def test_a_note_of_the_fleet_stands_on_the_bands_of_open_pages_at_once(
+    world: World, open_page: Open, container: Container, connection: AcpConnection
+) -> None:
+    pages = [
+        open_page(f"/live/{path}") for path in (f"containers/{container.id}", f"connections/{connection.id}")
+    ]
+    for page in pages:
+        assert "release 4.2" not in hear(page, 'class="band"')
+    values = NoteValues(at=dt.datetime.now(dt.UTC), text="release 4.2")
+    note = plot_notes.add(world.session, values, TEST)
+    world.session.commit()
+    for page in pages:
+        assert 'class="band"' in hear(page, "release 4.2")
+    plot_notes.remove(world.session, note, TEST, "not yet")
+    world.session.commit()
+    for page in pages:
+        assert "release 4.2" not in hear(page, 'class="band"')
 
 
 def test_no_partial_brings_its_own_envelope(

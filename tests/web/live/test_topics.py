@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.live import searches, timelines
-from app.live.channels import Bell
+from app.live.channels import Bell, FleetBell
 from app.live.listener import bells
 from app.live.news import Records
 from app.live.searches import Search
@@ -28,7 +28,8 @@ def heard_ids(search: Search) -> list[uuid.UUID]:
 
 
 @pytest.mark.parametrize(
-    "payload", ["", "\n", "container", "container x", "window {0}", "messages {0} {0} {0}"]
+    "payload",
+    ["", "\n", "container", "container x", "window {0}", "messages {0}", "messages {0} {0} {0}", "fleet {0}"],
 )
 def test_a_bell_that_nobody_knows_is_not_heard(payload: str) -> None:
     assert list(bells(payload.format(uuid.uuid4()))) == []
@@ -36,7 +37,8 @@ def test_a_bell_that_nobody_knows_is_not_heard(payload: str) -> None:
 
 def test_bells_are_read_by_the_line() -> None:
     one, two = uuid.uuid4(), uuid.uuid4()
-    assert list(bells(f"container {one}\nmessages {one} {two}")) == [Bell(one), Bell(one, two)]
+    heard = bells(f"container {one}\nmessages {one} {two}\nfleet")
+    assert list(heard) == [Bell(one), Bell(one, two), FleetBell()]
 
 
 def test_a_topic_is_read_once_however_often_it_is_rung(
