@@ -23,7 +23,7 @@ from sqlalchemy import text
 from app.protocol.rollout_plan import Limits, RolloutPlan
 from app.protocol.states import Protocol
 from app.protocol.strategies import PINGS_ONLY, Plan
-from app.services import containers, rollout_plans, rollouts
+from app.services import containers, rollout_drafts, rollout_plans, rollouts
 from app.services.containers import ContainerValues
 from bench.both_ways import Front
 from bench.common import line, machine, percentile
@@ -98,7 +98,7 @@ def begin(prepared: Stage, concurrency: int) -> uuid.UUID:
     )
     with prepared.session() as session:
         shown = rollout_plans.preview(session, plan)
-        found = rollout_plans.create(
+        found = rollout_drafts.create(
             session, "bench", plan, count=shown.total, digest=None, reason="bench", actor=ACTOR
         )
         rollouts.start(session, found, count=shown.total, reason="bench", actor=ACTOR)

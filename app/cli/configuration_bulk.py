@@ -11,7 +11,7 @@ from app.cli.container_filter import narrowed_by, narrowing
 from app.cli.container_words import say
 from app.cli.group import json_option
 from app.extensions import db
-from app.queries import containers
+from app.queries import container_list, containers
 from app.services import configuration_bulk as services
 from app.services.actor import COMMAND_LINE
 
@@ -50,7 +50,7 @@ def change_many(
     """
     session, values = db.session(), read(changes)
     ids: Sequence[uuid.UUID] = [containers.get(session, each).id for each in chosen]
-    ids = ids or containers.ids(session, narrowed_by(options))
+    ids = ids or container_list.ids(session, narrowed_by(options))
     if count is None:
         shown = services.preview(session, ids, values)
         told = {"count": len(shown.changing), "containers": [_shown(line) for line in shown.lines]}

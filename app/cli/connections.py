@@ -12,7 +12,7 @@ from app.extensions import db
 from app.protocol.end_kinds import KINDS, SIDES, of_word
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connection_list, past
-from app.queries.connection_list import ConnectionFilter
+from app.queries.connection_filter import ConnectionFilter
 from app.queries.container_filter import NEVER, ContainerFilter
 
 if TYPE_CHECKING:

@@ -10,15 +10,14 @@ import click
 from app.cli import connection_actions
 from app.extensions import db
 from app.queries import connection_actions as actions
-from app.queries import connections, waiting
-from app.queries import containers as queries
+from app.queries import connections, container_list, waiting
 from app.services.configurations import ConfigurationValues
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.models import AcpMessage, Container
-    from app.queries.containers import ContainerRow
+    from app.queries.container_list import ContainerRow
 
 
 def line(row: ContainerRow) -> str:
@@ -36,7 +35,7 @@ def _note(row: ContainerRow) -> str:
 
 def detail(container: Container) -> dict[str, Any]:
     """Return all that `containers show` says."""
-    row = queries.row(db.session(), container.id)
+    row = container_list.row(db.session(), container.id)
     latest = connections.of_container(db.session(), container.id, limit=5)
     return {
         **(row.as_dict() if row else {}),

@@ -16,6 +16,7 @@ from app.cli.container_words import detail, line, say
 from app.cli.group import ConsoleGroup, json_option
 from app.extensions import db
 from app.protocol.states import ContainerStatus, Protocol
+from app.queries import container_list
 from app.queries import containers as queries
 from app.queries.container_filter import ORDERS
 from app.queries.paging import Where
@@ -25,7 +26,7 @@ from app.services.containers import ContainerValues
 
 if TYPE_CHECKING:
     from app.protocol.policy import EndpointPolicy
-    from app.queries.containers import ContainerRow
+    from app.queries.container_list import ContainerRow
 
 PAGE = 500
 
@@ -115,7 +116,7 @@ def list_(*, sort: str, limit: int | None, as_json: bool, **options: Any) -> Non
     more = True
     while more and (limit is None or len(rows) < limit):
         most = PAGE if limit is None else min(PAGE, limit - len(rows))
-        page = queries.page(db.session(), narrowed, where, limit=most)
+        page = container_list.page(db.session(), narrowed, where, limit=most)
         rows, more, where = rows + page.rows, page.after is not None, replace(where, after=page.after)
     lines = [line(row) for row in rows]
     say([row.as_dict() for row in rows], "\n".join(lines) or "No containers.", as_json=as_json)

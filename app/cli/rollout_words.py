@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from app.queries import rollout_containers
 from app.queries import rollouts as queries
 from app.queries.paging import Where
+from app.queries.rollout_containers import PartFilter
 from app.services import rollouts as services
 from app.services.rollout_plans import named
 
@@ -108,8 +110,8 @@ def shown(session: Session, rollout: Rollout, *, with_parts: bool) -> dict[str, 
         for each in queries.deliveries(session, rollout.id)
     ]
     if with_parts:
-        where = Where.of({}, queries.PART_ORDERS)
-        page = queries.parts(session, rollout.id, queries.PartFilter(), where, limit=MOST)
+        where = Where.of({}, rollout_containers.ORDERS)
+        page = rollout_containers.page(session, rollout.id, PartFilter(), where, limit=MOST)
         told["parts"] = [each._asdict() for each in page.rows]
     return told
 

@@ -17,10 +17,11 @@ from app.cli.rollout_options import plan_of, planning
 from app.errors import NotFound
 from app.extensions import db
 from app.protocol.rollout_states import ENDED, Control
-from app.queries import rollout_checks
+from app.queries import rollout_checks, rollout_containers, rollout_list
 from app.queries import rollouts as queries
 from app.queries.paging import Where
-from app.services import rollout_consequences, rollout_plans
+from app.queries.rollout_list import RolloutFilter
+from app.services import rollout_consequences, rollout_drafts, rollout_plans
 from app.services import rollouts as services
 from app.services.actor import COMMAND_LINE
 
@@ -61,7 +62,7 @@ def preview(*, as_json: bool, **options: Any) -> None:
 @json_option
 def create(*, name: str, reason: str, count: int, as_json: bool, **options: Any) -> None:
     """Store a rollout under a NAME as a draft, with the set of containers as it is now."""
-    rollout = rollout_plans.create(
+    rollout = rollout_drafts.create(
         db.session(), name, plan_of(options), count=count, digest=None, reason=reason, actor=COMMAND_LINE
     )
     _done(rollout, as_json=as_json)
@@ -132,7 +133,7 @@ def rollback(*, rollout: str, reason: str, count: int | None, names: tuple[str, 
     if count is None:
         _tell_concerned(found, Control.ROLL_BACK, as_json=as_json)
         return
-    only = queries.part_ids(db.session(), found.id, names) if names else None
+    only = rollout_containers.ids(db.session(), found.id, names) if names else None
     services.roll_back(db.session(), found, count=count, only=only, reason=reason, actor=COMMAND_LINE)
     _done(found, as_json=as_json)
 
@@ -158,8 +159,8 @@ def show(*, rollout: str, containers: bool, as_json: bool) -> None:
 def list_(*, limit: int, as_json: bool, **options: str) -> None:
     """List rollouts, the newest first."""
     session = db.session()
-    where, narrowed = Where.of({}, queries.ORDERS), queries.RolloutFilter.of(options)
-    page = queries.page(session, narrowed, where, limit=limit).rows
+    where, narrowed = Where.of({}, rollout_list.ORDERS), RolloutFilter.of(options)
+    page = rollout_list.page(session, narrowed, where, limit=limit).rows
     counted = queries.counts_of_many(session, [each.id for each in page])
     text = "\n".join(words.line(each, counted[each.id]) for each in page) or "No rollouts."
     say([words.row(each, counted[each.id]) for each in page], text, as_json=as_json)

@@ -169,9 +169,8 @@ class WebSocket(asyncio.Protocol):
         self.protocol.receive_eof()
         if self._cut is not None:
             self._cut.cancel()
-        if (
-            self.protocol.parser_exc is not None
-        ):  # its traceback would keep what was in hand, 16 MiB of a bomb
+        if self.protocol.parser_exc is not None:
+            # Its traceback would keep what was in hand, 16 MiB of a bomb.
             traceback.clear_frames(self.protocol.parser_exc.__traceback__)
         self.lost.set_result(None)
         if not self.head.done():

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from app.live.fragments import Parameters
     from app.models import Container
-    from app.queries.connection_list import ConnectionFilter, ConnectionKey
+    from app.queries.connection_filter import ConnectionFilter
+    from app.queries.connection_list import ConnectionKey
     from app.queries.past import Span
 
 

@@ -9,6 +9,7 @@ from app.live import recent
 from app.queries import (
     connection_actions,
     connections,
+    container_list,
     containers,
     fleet_actions,
     protocol_migrations,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def row(session: Session, container_id: uuid.UUID) -> Mapping[str, Any]:
-    row = containers.row(session, container_id)
+    row = container_list.row(session, container_id)
     if row is None:
         raise NotFound(f"there is no container {container_id}")
     return {"row": row}

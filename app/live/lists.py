@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.live.fragments import Parameters
     from app.live.news import News, Place
     from app.queries.configuration_revisions import RevisionFilter
-    from app.queries.connection_list import ConnectionFilter
+    from app.queries.connection_filter import ConnectionFilter
     from app.queries.fleet_sessions import SessionFilter
     from app.queries.paging import Where
     from app.queries.protocol_migrations import MigrationFilter

@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 from app.live import recent, rollout_bars
 from app.protocol.rollout_gauges import gauges
 from app.protocol.rollout_states import ENDED, PartState, WaveState
-from app.queries import rollout_evidence, rollout_pages, rollout_standing, rollouts
+from app.queries import (
+    rollout_containers,
+    rollout_evidence,
+    rollout_list,
+    rollout_pages,
+    rollout_standing,
+    rollouts,
+)
 from app.services.rollouts import obstacles_at
 
 if TYPE_CHECKING:
@@ -21,8 +28,9 @@ if TYPE_CHECKING:
 
     from app.protocol.rollout_judgement import Evidence
     from app.queries.paging import Where
+    from app.queries.rollout_containers import PartFilter, PartRow
+    from app.queries.rollout_list import RolloutFilter
     from app.queries.rollout_standing import Standing
-    from app.queries.rollouts import PartFilter, PartRow, RolloutFilter
 
 EVIDENCE_SECONDS: Final = 2.0
 """How old what is measured may be: the limits act on what the gateway reads for itself."""
@@ -30,9 +38,9 @@ EVIDENCE_SECONDS: Final = 2.0
 
 def listed(session: Session, narrowed: RolloutFilter, where: Where) -> Mapping[str, Any]:
     """Read a page of the list."""
-    page = rollouts.page(session, narrowed, where)
+    page = rollout_list.page(session, narrowed, where)
     counted = rollouts.counts_of_many(session, [each.id for each in page.rows])
-    sort = where.word(rollouts.ORDERS)
+    sort = where.word(rollout_list.ORDERS)
     query = urlencode([*narrowed.in_url(), *([("sort", sort)] if sort.startswith("-") else [])])
     return {
         "page": page,
@@ -105,7 +113,7 @@ def limits(session: Session, rollout_id: uuid.UUID, at: Standing | None = None) 
 
 def parts(session: Session, rollout_id: uuid.UUID, narrowed: PartFilter, where: Where) -> Mapping[str, Any]:
     """Read a page of a rollout's containers."""
-    page = rollouts.parts(session, rollout_id, narrowed, where)
+    page = rollout_containers.page(session, rollout_id, narrowed, where)
     return {
         "rollout_id": rollout_id,
         "page": page,

@@ -11,7 +11,7 @@ from app.live.channels import Channel
 from app.live.fragments import fragment
 from app.live.lines import lines
 from app.live.news import Fact
-from app.queries import rollout_standing, rollouts
+from app.queries import rollout_containers, rollout_standing, rollouts
 
 if TYPE_CHECKING:
     import uuid
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from app.live.channels import Bell, RolloutBell
     from app.live.news import News, Place
     from app.queries.paging import Where
-    from app.queries.rollouts import PartFilter, PartRow, RolloutFilter
+    from app.queries.rollout_containers import PartFilter, PartRow
+    from app.queries.rollout_list import RolloutFilter
 
 BEAT: Final = 10.0
 """Seconds after which a rollout's page is read anew without a bell: requests and latencies ring none."""
@@ -67,7 +68,7 @@ class RolloutPage(Channel):
         self._begun = False
         self._shown_containers: frozenset[uuid.UUID | None] = frozenset()
         self._beat_at = 0.0
-        rollouts.parts(db.session(), rollout_id, narrowed, where)  # refuses a cursor that is none
+        rollout_containers.page(db.session(), rollout_id, narrowed, where)  # refuses a cursor that is none
 
     def hear(self, bell: Bell) -> None:
         """Note how far a container has come whose line is shown; what came of it, the rollout's bell says."""

@@ -20,16 +20,16 @@ from app.live.subjects import Configuration, Conversation, FleetAction, Message,
 from app.live.timelines import ConnectionTimeline, ContainerTimeline
 from app.live.transport import prepare
 from app.live.viewer import CONFUSED, GONE, TOO_MANY, Viewer
-from app.queries import configuration_revisions, connection_list
-from app.queries import rollouts as rollout_list
+from app.queries import configuration_revisions, connection_filter, rollout_containers, rollout_list
 from app.queries.configuration_revisions import RevisionFilter
-from app.queries.connection_list import ConnectionFilter
+from app.queries.connection_filter import ConnectionFilter
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.gateways import sort_of
 from app.queries.message_filter import parse
 from app.queries.paging import Where
 from app.queries.protocol_migrations import ORDERS, MigrationFilter, check
-from app.queries.rollouts import PART_ORDERS, PartFilter, RolloutFilter
+from app.queries.rollout_containers import PartFilter
+from app.queries.rollout_list import RolloutFilter
 from app.queries.statistics_view import View
 from app.services.configurations import LABELS
 
@@ -105,7 +105,7 @@ def rollouts(socket: Server) -> None:
 
 @live("/rollouts/<uuid:rollout_id>")
 def rollout(socket: Server, rollout_id: uuid.UUID) -> None:
-    narrowed, where = PartFilter.of(request.args), Where.of(request.args, PART_ORDERS)
+    narrowed, where = PartFilter.of(request.args), Where.of(request.args, rollout_containers.ORDERS)
     topic = ("rollout", rollout_id, narrowed, where)
     try:
         _watch(socket, topic, lambda: RolloutPage(rollout_id, narrowed, where))
@@ -115,7 +115,7 @@ def rollout(socket: Server, rollout_id: uuid.UUID) -> None:
 
 @live("/connections")
 def connections(socket: Server) -> None:
-    narrowed, query = ConnectionFilter.of(request.args), _said(connection_list.PARAMETERS)
+    narrowed, query = ConnectionFilter.of(request.args), _said(connection_filter.PARAMETERS)
     order = request.args.get("order", "")
     _watch(socket, ("connections", query), lambda: Connections(narrowed, order, query))
 

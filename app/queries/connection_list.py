@@ -2,71 +2,36 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import DateTime, Uuid, bindparam, case, func, select, true
 
 from app.models import AcpConnection, AcpConnectionTransition, Container
-from app.protocol.end_kinds import SIDES, of_reason, of_word
-from app.protocol.states import ENDS, ConnectionStatus, Protocol
+from app.protocol.end_kinds import of_reason
+from app.protocol.states import ENDS, ConnectionStatus
 from app.queries import plain
-from app.queries.ends import ended_as
+from app.queries.connection_filter import conditions, without_times
 from app.queries.fixed import fixed
-from app.queries.moments import read
 from app.queries.paging import KEPT
 from app.queries.past import TRANSPORT
 from app.queries.versions import version
 
 if TYPE_CHECKING:
+    import datetime as dt
     import uuid
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from app.protocol.end_kinds import EndKind
+    from app.queries.connection_filter import ConnectionFilter
 
 Line = TypeVar("Line", "ConnectionRow", "ConnectionKey")
 
 OLDEST: Final = "oldest"
 """The order that begins with the connection opened first; else it is the one opened last."""
-ANY_TIME: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-PARAMETERS: Final = ("q", "status", "protocol", "by", "kind", "since", "until", "order")
-"""Of a URL: what the list is narrowed to, and its order."""
-_WORDS: Final[Mapping[str, Collection[str]]] = {
-    "status": frozenset(ConnectionStatus),
-    "protocol": frozenset(Protocol),
-    "by": frozenset(SIDES),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionFilter:
-    """What the list is narrowed to; what is empty narrows nothing.
-
-    `text` is words in the container's name. `since` and `until` bound when the state has changed; `kind` (a
-    word of `end_kinds`) and `by` (us, peer, network) say how it was lost or ended within these bounds.
-    """
-
-    text: str = ""
-    status: str = ""
-    protocol: str = ""
-    kind: str = ""
-    by: str = ""
-    since: dt.datetime | None = None
-    until: dt.datetime | None = None
-
-    @classmethod
-    def of(cls, arguments: Mapping[str, str | None]) -> ConnectionFilter:
-        """Read it from parameters of a URL; what it does not know narrows nothing."""
-        given = {name: (arguments.get(name) or "").strip() for name in (*PARAMETERS, "kind")}
-        known = {name: given[name] if given[name] in words else "" for name, words in _WORDS.items()}
-        kind = given["kind"] if of_word(given["kind"]) else ""
-        times = {name: read(given[name]) for name in ("since", "until")}
-        return cls(text=given["q"], kind=kind, **known, **times)  # type: ignore[arg-type]
 
 
 class ConnectionRow(NamedTuple):
@@ -160,7 +125,7 @@ def _page(
     order, after, before = place
     rising = (order == OLDEST) == (before is None)
     cursor = before or after
-    statement = _ordered(kind.selected, _without_times(narrowed), rising, cursor is not None, limit + 1)
+    statement = _ordered(kind.selected, without_times(narrowed), rising, cursor is not None, limit + 1)
     given = {"cursor": cursor, "since": narrowed.since, "until": narrowed.until}
     bound = {name: value for name, value in given.items() if value is not None}
     found = [kind.make(row) for row in plain.read(session, statement, bound).all()]
@@ -180,12 +145,6 @@ def counts(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in plain.read(session, counted)}
 
 
-def _without_times(narrowed: ConnectionFilter) -> ConnectionFilter:
-    """Leave only that there are times: they are passed beside the statement, which so stays the same."""
-    since, until = (None if each is None else ANY_TIME for each in (narrowed.since, narrowed.until))
-    return replace(narrowed, since=since, until=until)
-
-
 @lru_cache(KEPT)
 def _ordered(
     selected: Select[Any],
@@ -195,25 +154,11 @@ def _ordered(
     limit: int,
 ) -> Select[Any]:
     """Select the lines that a filter finds from the begin or a cursor on, the same object for the same."""
-    statement = selected.where(*_conditions(narrowed)).limit(fixed(limit))
+    statement = selected.where(*conditions(narrowed)).limit(fixed(limit))
     if from_cursor:
         cursor = bindparam("cursor", type_=Uuid)
         statement = statement.where(AcpConnection.id > cursor if rising else AcpConnection.id < cursor)
     return statement.order_by(AcpConnection.id.asc() if rising else AcpConnection.id.desc())
-
-
-def _conditions(narrowed: ConnectionFilter) -> Iterator[ColumnElement[bool]]:
-    for word in narrowed.text.split():
-        yield Container.name.icontains(word, autoescape=True)
-    if narrowed.status:
-        yield AcpConnection.status == fixed(narrowed.status)
-    if narrowed.protocol:
-        yield narrowed.protocol == TRANSPORT
-    times = {
-        name: None if getattr(narrowed, name) is None else bindparam(name, type_=DateTime(timezone=True))
-        for name in ("since", "until")
-    }
-    yield from ended_as(narrowed.kind, narrowed.by, times["since"], times["until"])
 
 
 def _lines() -> Select[Any]:

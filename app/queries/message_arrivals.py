@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Uuid, and_, cast, func, select, true
 from app.models import AcpConnection, AcpMessage
 from app.queries import message_search
 from app.queries.message_conditions import conditions
-from app.queries.message_search import floor, latest, latest_of_each, whereabouts
+from app.queries.message_reach import floor, latest, latest_of_each, whereabouts
 
 if TYPE_CHECKING:
     import uuid
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.queries.message_filter import Term
-    from app.queries.message_search import Within
+    from app.queries.message_reach import Within
 
 
 def after(

@@ -15,27 +15,27 @@ import uuid
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ARRAY, Uuid, cast, func, or_, select, true
+from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from app.models import AcpConnection, AcpMessage, Container
+from app.models import AcpMessage
 from app.models.base import first_id_at, moment_of
 from app.queries import message_grams, message_index, messages
-from app.queries.message_conditions import conditions, named
+from app.queries.message_conditions import conditions
 from app.queries.message_filter import SINCE, UNTIL
+from app.queries.message_reach import floor, latest, whereabouts
 from app.queries.moments import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from collections.abc import Set as AbstractSet
 
-    from sqlalchemy import ColumnElement, FromClause, Select
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from app.queries.message_filter import Term
+    from app.queries.message_reach import Within
     from app.queries.messages import Key
-
-    Within = Sequence[uuid.UUID] | None
 
 Record = TypeVar("Record")
 
@@ -47,13 +47,7 @@ SECONDS: Final = 0.25
 """How long a page goes on to look: long texts, and a slow disk, take that."""
 MOST_TRIED: Final = 6
 """Terms of a filter that finds nothing, up to which each is tried without."""
-MOST_CONNECTIONS: Final = 100
-"""Of a named container, so many of its latest connections are looked at; one lives through its reconnects."""
 BEGINNING: Final = uuid.UUID(int=0)
-_SCOPES: Final[Mapping[str, Callable[[str], ColumnElement[bool]]]] = {
-    "container": lambda value: named(Container.name, value),
-    "connection": lambda value: AcpConnection.id == value,
-}
 
 
 class _Scope(NamedTuple):
@@ -214,51 +208,10 @@ def excluding(session: Session, terms: Sequence[Term]) -> Sequence[Term]:
     return [term for term, left in others if page(session, left, limit=1).records]
 
 
-def whereabouts(session: Session, terms: Sequence[Term]) -> Within:
-    """Return the connections that a filter names, itself or by their container; None if it names none."""
-    scopes = [_SCOPES[term.field](term.value) for term in terms if term.field in _SCOPES and not term.negated]
-    if not scopes:
-        return None
-    connections = select(AcpConnection.id).join(Container).where(or_(*scopes))
-    return session.scalars(connections.order_by(AcpConnection.id.desc()).limit(MOST_CONNECTIONS)).all()
-
-
-def latest(matching: Select[AcpMessage], within: Within, limit: int, offset: int = 0) -> Select[AcpMessage]:
-    """Order a statement; within connections it is applied to each by its index, and then to all of them."""
-    if within is None:
-        return matching.order_by(AcpMessage.id.desc()).limit(limit).offset(offset)
-    connection = select(func.unnest(cast(within, ARRAY(Uuid))).label("id")).subquery()
-    of_one = matching.where(AcpMessage.connection_id == connection.c.id)
-    return latest_of_each(of_one, connection, limit, offset)
-
-
-def latest_of_each(
-    of_one: Select[AcpMessage], each: FromClause, limit: int, offset: int = 0
-) -> Select[AcpMessage]:
-    """Take the latest of each connection by its index, and then the latest of all."""
-    ordered = of_one.order_by(AcpMessage.id.desc()).limit(limit).offset(offset)
-    record = aliased(AcpMessage, ordered.correlate(each).lateral())
-    return select(record).select_from(each).join(record, true()).order_by(record.id.desc()).limit(limit)
-
-
 def _among(matching: Select[AcpMessage], limit: int) -> Select[AcpMessage]:
     """Take the latest of the matches in some `blocks`."""
     record = aliased(AcpMessage, message_index.records_of(matching))
     return select(record).order_by(record.id.desc()).limit(limit)
-
-
-def floor(
-    session: Session,
-    within: Within,
-    before: uuid.UUID | None,
-    least: uuid.UUID | None = None,
-    *,
-    offset: int,
-) -> AcpMessage | None:
-    """Find the record behind the latest so many, between two ids; None if there are no more than these."""
-    bounds = [] if before is None else [AcpMessage.id < before]
-    bounds += [] if least is None else [AcpMessage.id >= least]
-    return session.scalar(latest(select(AcpMessage).where(*bounds), within, 1, offset=offset))
 
 
 def _since(terms: Sequence[Term]) -> uuid.UUID | None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.models import Rollout, RolloutContainer
 from app.protocol.rollout_states import LIVE, PartState
-from app.queries import rollouts
+from app.queries import rollout_containers, rollouts
 from app.queries.paging import Where
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from app.queries.rollouts import Counts, PartFilter, PartRow
+    from app.queries.rollout_containers import PartFilter, PartRow
+    from app.queries.rollouts import Counts
 
 MOST_SHOWN: Final = 20
 LATEST_OF_CONTAINER: Final = 3
@@ -64,7 +65,7 @@ def completed(session: Session, rollout_id: uuid.UUID, narrowed: PartFilter) -> 
     """Return containers that could be taken back, in the order of their turn, and one more than are shown."""
     where = Where("turn", falls=False)
     only = type(narrowed)(text=narrowed.text, wave=narrowed.wave, state=PartState.COMPLETED)
-    return rollouts.parts(session, rollout_id, only, where, limit=MOST_CHOSEN).rows
+    return rollout_containers.page(session, rollout_id, only, where, limit=MOST_CHOSEN).rows
 
 
 def names(session: Session, rollout_id: uuid.UUID, part_ids: Sequence[uuid.UUID]) -> Sequence[str]:

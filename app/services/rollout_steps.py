@@ -22,7 +22,7 @@ from app.protocol.rollout_states import (
 )
 from app.queries import rollout_evidence, rollout_selection
 from app.queries import rollouts as stored
-from app.services import rollout_log, rollout_parts, rollout_plans, rollouts
+from app.services import rollout_drafts, rollout_log, rollout_parts, rollout_plans, rollouts
 from app.services.actor import Actor
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _join(session: Session, rollout: Rollout) -> bool:
     joining = [each for each in found if each.obstacle is None]
     if not joining:
         return False
-    rollout_plans.join(session, rollout, last.number, joining, rollout_parts.next_position(session, rollout))
+    rollout_drafts.join(session, rollout, last.number, joining, rollout_parts.next_position(session, rollout))
     names = rollout_plans.named([each.name for each in joining])
     rollout_log.note(session, rollout, CONTROLLER, "joined late", names, wave=last.number)
     return True

@@ -24,7 +24,7 @@ from app.protocol.rollout_states import (
 )
 from app.queries import rollout_standing
 from app.queries import rollouts as stored
-from app.services import rollout_log, rollout_parts, rollout_plans
+from app.services import rollout_drafts, rollout_log, rollout_parts, rollout_plans
 from app.services.rollout_log import check_count, check_reason
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ def start(
     why = check_reason(reason)
     target = _take(session, rollout, Control.START)
     shown = rollout_plans.preview(session, rollout.planned, rollout_id=rollout.id)
-    changed = rollout_plans.changes(session, rollout, shown)
+    changed = rollout_drafts.changes(session, rollout, shown)
     if changed and not accept_changes:
         raise Outdated(f"since it was previewed: {changed}. Accept that, or make another plan")
     rollout_plans.check_confirmed(shown, count)
     before = {"state": rollout.state, "digest": rollout.digest}
     if changed:
-        rollout_plans.write_parts(session, rollout, shown)
+        rollout_drafts.write_parts(session, rollout, shown)
     rollout.started_at = stored.now(session)
     rollout_log.enter(session, rollout, target, why, actor)
     told = {"state": rollout.state, "digest": rollout.digest, "count": shown.total}

@@ -11,7 +11,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from app.access import actor, fresh, permission
 from app.errors import ConsoleError, Invalid
 from app.extensions import db
-from app.queries import containers
+from app.queries import container_list
 from app.services import configuration_bulk
 from app.services.configuration_bulk import Verdict
 from app.services.configurations import LABELS
@@ -44,7 +44,7 @@ class Selection(NamedTuple):
 
     @property
     def ids(self) -> Sequence[uuid.UUID]:
-        return self.chosen or containers.ids(db.session(), self.narrowed.values())
+        return self.chosen or container_list.ids(db.session(), self.narrowed.values())
 
     @property
     def given(self) -> list[tuple[str, str]]:

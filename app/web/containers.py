@@ -11,6 +11,7 @@ from app.errors import ConsoleError
 from app.extensions import db, htmx
 from app.live.fragments import fragment
 from app.live.lines import looked_up
+from app.queries import container_list
 from app.queries import containers as queries
 from app.queries.container_filter import ORDERS
 from app.queries.way_home import wish_of
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from app.protocol.policy import EndpointPolicy
-    from app.queries.containers import ContainerKey
+    from app.queries.container_list import ContainerKey
 
 CHOICES: Final = {"status": STATUSES, "protocol": PROTOCOLS, "only": ONLY}
 
@@ -51,7 +52,7 @@ def index() -> ResponseReturnValue:
         return past.show("containers")
     narrowed = ContainerConditions(request.args)
     listing = Listing("containers", narrowed, ORDERS)
-    page = queries.keys(db.session(), narrowed.values(), listing.where)
+    page = container_list.keys(db.session(), narrowed.values(), listing.where)
     shown = {"rows": _rows(page.rows), "pages": listing.pages(page)}
     about: dict[str, Any] = {
         "found": bool(page.rows),
@@ -69,7 +70,7 @@ def index() -> ResponseReturnValue:
 
 def _rows(keys: Sequence[ContainerKey]) -> Markup:
     def load(missing: Sequence[ContainerKey]) -> Mapping[ContainerKey, Mapping[str, Any]]:
-        found = queries.of_keys(db.session(), missing)
+        found = container_list.of_keys(db.session(), missing)
         return {key: {"row": row} for key, row in found.items()}
 
     return looked_up("containers/_row.html", keys, load)

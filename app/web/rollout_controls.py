@@ -12,8 +12,8 @@ from app.extensions import db
 from app.protocol.rollout_states import Control
 from app.queries import rollout_pages
 from app.queries import rollouts as queries
-from app.queries.rollouts import PartFilter
-from app.services import rollout_consequences, rollout_plans, rollouts
+from app.queries.rollout_containers import PartFilter
+from app.services import rollout_consequences, rollout_drafts, rollout_plans, rollouts
 from app.web import rollout_commands
 from app.web.forms.errors import report
 from app.web.forms.fields import uuid_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from app.models import Rollout
-    from app.services.rollout_plans import Changes
+    from app.services.rollout_drafts import Changes
 
 bp = Blueprint("rollout_controls", __name__)
 
@@ -140,7 +140,7 @@ def _asked(rollout: Rollout, control: Control) -> Asked:
         return Asked(control, len(names), parts=parts if names else (), names=names)
     if control is Control.START:
         shown = rollout_plans.preview(session, rollout.planned, rollout_id=rollout.id)
-        return Asked(control, shown.total, rollout_plans.changes(session, rollout, shown))
+        return Asked(control, shown.total, rollout_drafts.changes(session, rollout, shown))
     if not WORDS[control].counted:
         return Asked(control, None)
     counted = queries.total(queries.counts(session, rollout.id))

@@ -10,7 +10,7 @@ from app.access import actor, fresh, permission
 from app.errors import ConsoleError, Invalid
 from app.extensions import db
 from app.queries import rollout_checks
-from app.services import rollout_plans, rollouts
+from app.services import rollout_drafts, rollout_plans, rollouts
 from app.web import rollout_commands
 from app.web.forms.container import ONLY, PROTOCOLS, STATUSES
 from app.web.forms.errors import report
@@ -82,7 +82,7 @@ def _confirmed(confirm: ConfirmForm, preview: Preview) -> bool:
 def _make(form: PlanForm, plan: RolloutPlan, confirm: ConfirmForm, *, start: bool) -> Rollout:
     session, count, reason = db.session(), confirm.count.data, confirm.reason.data
     name, digest = form.name.data, confirm.shown.data
-    rollout = rollout_plans.create(
+    rollout = rollout_drafts.create(
         session, name, plan, count=count, digest=digest, reason=reason, actor=actor()
     )
     if start:

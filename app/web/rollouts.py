@@ -10,9 +10,11 @@ from flask import Blueprint, render_template, request
 from app.access import permission
 from app.extensions import db
 from app.protocol.rollout_states import PartState, RolloutState
+from app.queries import rollout_containers, rollout_list
 from app.queries import rollouts as queries
 from app.queries.paging import Where
-from app.queries.rollouts import PART_ORDERS, PartFilter
+from app.queries.rollout_containers import PartFilter
+from app.queries.rollout_list import RolloutFilter
 from app.web import command_line, rollout_commands
 from app.web.listing import Listing
 
@@ -31,8 +33,8 @@ PARTS: Final = tuple(each.value for each in PartState)
 @permission("read")
 def index() -> ResponseReturnValue:
     """List them, narrowed and paged; the first page is live."""
-    narrowed = queries.RolloutFilter.of(request.args)
-    listing = Listing("rollouts", narrowed, queries.ORDERS)
+    narrowed = RolloutFilter.of(request.args)
+    listing = Listing("rollouts", narrowed, rollout_list.ORDERS)
     cli = rollout_commands.listed(listing)
     return render_template("rollouts/index.html", narrowed=narrowed, listing=listing, states=STATES, cli=cli)
 
@@ -42,7 +44,7 @@ def index() -> ResponseReturnValue:
 def show(rollout_id: uuid.UUID) -> ResponseReturnValue:
     """Show one, live, with a page of its containers as the URL narrows them."""
     rollout = queries.get(db.session(), rollout_id)
-    narrowed, where = PartFilter.of(request.args), Where.of(request.args, PART_ORDERS)
+    narrowed, where = PartFilter.of(request.args), Where.of(request.args, rollout_containers.ORDERS)
     place = [(name, value) for name in ("after", "before") if (value := request.args.get(name))]
     return render_template(
         "rollouts/show.html",

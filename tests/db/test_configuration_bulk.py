@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from app.errors import Conflict, Invalid, Outdated
 from app.models import AuditEvent
 from app.queries import configuration_revisions as stored
+from app.queries import container_list
 from app.queries import containers as containers_stored
 from app.queries.container_filter import ContainerFilter
 from app.services import configuration_bulk, configurations
@@ -133,7 +134,7 @@ def test_it_says_why_it_cannot_be(session: Session, fleet: Sequence[uuid.UUID]) 
 
 
 def test_a_filter_finds_what_the_list_shows(session: Session, fleet: Sequence[uuid.UUID]) -> None:
-    assert containers_stored.ids(session, ContainerFilter()) == fleet
-    assert containers_stored.ids(session, ContainerFilter(text="b-a")) == [fleet[1]]
-    assert containers_stored.ids(session, ContainerFilter(status="never")) == fleet
-    assert containers_stored.ids(session, ContainerFilter(status="connected")) == []
+    assert container_list.ids(session, ContainerFilter()) == fleet
+    assert container_list.ids(session, ContainerFilter(text="b-a")) == [fleet[1]]
+    assert container_list.ids(session, ContainerFilter(status="never")) == fleet
+    assert container_list.ids(session, ContainerFilter(status="connected")) == []

@@ -10,7 +10,8 @@ from app.models import AcpConnectionTransition
 from app.protocol.endings import Ending
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connection_list
-from app.queries.connection_list import OLDEST, ConnectionFilter, Place
+from app.queries.connection_filter import ConnectionFilter
+from app.queries.connection_list import OLDEST, Place
 from app.services import connections
 from app.services.connections import Closed
 from tests.db.test_connections import NEGOTIATED

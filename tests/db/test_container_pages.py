@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from app.embedded import PLANNING
 from app.errors import NotFound
-from app.queries import containers
+from app.queries import container_list, containers
 from app.queries.container_filter import NEVER, ORDERS, ContainerFilter, Only
 from app.queries.paging import Where, keyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from app.queries.containers import ContainerRow
+    from app.queries.container_list import ContainerRow
 
 SIZES = (1, 7, 50, 200)
 COUNT = 60
@@ -133,7 +133,7 @@ KEYS: dict[str, Callable[[ContainerRow], Any]] = {
 
 
 def everything(session: Session, where: Where = BY_NAME) -> list[ContainerRow]:
-    return containers.page(session, ContainerFilter(), where, limit=COUNT).rows
+    return container_list.page(session, ContainerFilter(), where, limit=COUNT).rows
 
 
 def test_the_rows_are_all_there_in_order(filled: Session) -> None:
@@ -148,19 +148,21 @@ def test_forwards_and_back(
     filled: Session, narrowed: ContainerFilter, wanted: Callable[[ContainerRow], bool], size: int
 ) -> None:
     expected = [row for row in everything(filled) if wanted(row)]
-    pages = [containers.page(filled, narrowed, BY_NAME, limit=size)]
+    pages = [container_list.page(filled, narrowed, BY_NAME, limit=size)]
     while pages[-1].after is not None:
-        pages.append(containers.page(filled, narrowed, replace(BY_NAME, after=pages[-1].after), limit=size))
+        pages.append(
+            container_list.page(filled, narrowed, replace(BY_NAME, after=pages[-1].after), limit=size)
+        )
     assert [row for page in pages for row in page.rows] == expected
     assert all(len(page.rows) == size for page in pages[:-1])
     assert pages[0].before is None
     for earlier, later in zip(reversed(pages[:-1]), reversed(pages[1:]), strict=True):
-        back = containers.page(filled, narrowed, replace(BY_NAME, before=later.before), limit=size)
+        back = container_list.page(filled, narrowed, replace(BY_NAME, before=later.before), limit=size)
         assert back.rows == earlier.rows
         assert (back.before is None) == (earlier is pages[0])
         assert back.after == earlier.after
-    assert containers.count(filled, narrowed) == len(expected)
-    assert set(containers.ids(filled, narrowed)) == {row.id for row in expected}
+    assert container_list.count(filled, narrowed) == len(expected)
+    assert set(container_list.ids(filled, narrowed)) == {row.id for row in expected}
 
 
 @pytest.mark.parametrize("falls", [False, True])
@@ -172,7 +174,7 @@ def test_each_order_has_every_row_once(
 ) -> None:
     rows, where = [], Where(sort, falls)
     while True:
-        page = containers.page(filled, ContainerFilter(), where, limit=7)
+        page = container_list.page(filled, ContainerFilter(), where, limit=7)
         rows += page.rows
         if page.after is None:
             break
@@ -195,7 +197,7 @@ def test_the_active_connection_is_shown_or_else_the_latest(filled: Session) -> N
         assert row.status == (STATUSES[number // 4 % 4] if number % 4 else None)
         facts = (row.latency_ms, row.error, row.error_count)
         assert facts == ((0.7, "refused", 3) if number % 4 else (None, None, None))
-        assert containers.row(filled, row.id) == row
+        assert container_list.row(filled, row.id) == row
 
 
 def test_counts_are_the_filters_rows(filled: Session) -> None:
@@ -260,10 +262,10 @@ def test_ten_thousand_are_not_sorted(
     where = Where(sort, falls)
     with Session(engine) as session:
         if place != "first":
-            far = containers.page(session, narrowed, where, limit=1200).after  # from both ends
+            far = container_list.page(session, narrowed, where, limit=1200).after  # from both ends
             where = replace(where, **{place: far})
     engine.dispose()
-    statement, cursor = keyed(containers.rows_of(narrowed), ORDERS[sort], where, limit=51)
+    statement, cursor = keyed(container_list.rows_of(narrowed), ORDERS[sort], where, limit=51)
     plans = list(nodes(plan_of(crowded, statement.params(cursor))))
     assert any(node.get("Index Name") == INDEXES[sort] for node in plans)
     # Each container's few messages are sorted by themselves; nothing that reads containers is.
@@ -278,7 +280,9 @@ def test_ten_thousand_are_not_sorted(
 def test_no_more_of_what_waits_is_read_than_the_page_shows(
     crowded: psycopg.Connection[Any], sort: str, waiting: int
 ) -> None:
-    statement, _ = keyed(containers.keys_of(ContainerFilter()), ORDERS[sort], Where(sort, falls=False), 51)
+    statement, _ = keyed(
+        container_list.keys_of(ContainerFilter()), ORDERS[sort], Where(sort, falls=False), 51
+    )
     with crowded.transaction(force_rollback=True):
         crowded.execute(
             "INSERT INTO acp_open_request (id, connection_id, direction, method)"

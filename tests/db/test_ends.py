@@ -14,7 +14,7 @@ from app.protocol.end_kinds import of_reason
 from app.protocol.endings import Ending
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connection_list, ends
-from app.queries.connection_list import ConnectionFilter
+from app.queries.connection_filter import ConnectionFilter
 from app.services import configurations, connections
 from app.services.configurations import ConfigurationValues
 from tests.support.store import TESTER

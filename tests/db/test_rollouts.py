@@ -15,10 +15,11 @@ from app.protocol.rollout_plan import Crossed, Feature, Limits, RolloutPlan
 from app.protocol.rollout_states import Control, PartState, RolloutState
 from app.protocol.states import Cause, MigrationPhase
 from app.queries import containers as by_name
-from app.queries import rollout_selection
+from app.queries import rollout_containers, rollout_selection
 from app.queries import rollouts as stored
 from app.queries.container_filter import ContainerFilter, Only
 from app.queries.paging import Where
+from app.queries.rollout_containers import PartFilter
 from app.services import (
     connection_actions,
     containers,
@@ -134,7 +135,8 @@ def test_a_rollout_goes_through_its_waves(session: Session) -> None:
             of.completed_at,
         )
         assert (part.attempts, of.success, of.reason) == (1, True, "rollout to acp: go")
-    page = stored.parts(session, rollout.id, stored.PartFilter(), Where.of({}, stored.PART_ORDERS))
+    where = Where.of({}, rollout_containers.ORDERS)
+    page = rollout_containers.page(session, rollout.id, PartFilter(), where)
     assert [row.name for row in page.rows] == list(FOUR)
     assert all(row.seconds is not None and row.phase is None for row in page.rows)
 

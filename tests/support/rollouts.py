@@ -10,7 +10,7 @@ from app.models import ProtocolMigration, RolloutContainer
 from app.protocol.rollout_plan import Limits, RolloutPlan
 from app.protocol.states import MigrationPhase
 from app.queries import rollouts as stored
-from app.services import containers, migration_phases, rollout_plans, rollout_steps, rollouts
+from app.services import containers, migration_phases, rollout_drafts, rollout_plans, rollout_steps, rollouts
 from app.services.containers import ContainerValues
 from tests.support.store import BOTH, TESTER
 
@@ -44,7 +44,7 @@ def draft(session: Session, **values: Any) -> Rollout:
     """Make a rollout of what its plan finds, quick and without a bake time unless said otherwise."""
     plan = RolloutPlan(**({"bake_seconds": 0, "limits": QUIET} | values))
     shown = rollout_plans.preview(session, plan)
-    return rollout_plans.create(
+    return rollout_drafts.create(
         session, "to acp", plan, count=shown.total, digest=shown.digest, reason="pilot", actor=TESTER
     )
 

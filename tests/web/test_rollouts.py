@@ -14,7 +14,7 @@ from app.live.news import Fact
 from app.live.rollouts import RolloutPage
 from app.models import RolloutContainer
 from app.queries.paging import Where
-from app.queries.rollouts import PartFilter
+from app.queries.rollout_containers import PartFilter
 from app.services import rollouts
 from tests.support.live import hear
 from tests.support.rollouts import QUIET, begin, draft, end, end_all, register, settle, under_way

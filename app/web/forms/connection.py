@@ -8,7 +8,8 @@ from wtforms import Form, SelectChoice, SelectField, StringField
 
 from app.protocol.end_kinds import KINDS, SIDES, of_word, peer
 from app.protocol.states import ConnectionStatus
-from app.queries.connection_list import OLDEST, ConnectionFilter
+from app.queries.connection_filter import ConnectionFilter
+from app.queries.connection_list import OLDEST
 from app.web.forms.container import PROTOCOLS
 from app.web.forms.fields import known, line_field
 

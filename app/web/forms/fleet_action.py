@@ -9,7 +9,7 @@ from wtforms import Form, HiddenField, IntegerField, SelectChoice, SelectField, 
 from wtforms.validators import InputRequired
 
 from app.errors import Invalid
-from app.queries import containers
+from app.queries import container_list
 from app.queries.container_filter import ORDERS
 from app.queries.paging import Where
 from app.web.forms.container import ContainerConditions
@@ -49,10 +49,10 @@ class ChoiceForm(Form):  # type: ignore[misc]  # WTForms ships no types
             raise Invalid("choice", "; ".join(" ".join(each) for each in self.errors.values()))
         narrowed = ContainerConditions(self._given).values()
         if self.choose.data == "all":
-            return containers.ids(session, narrowed)
+            return container_list.ids(session, narrowed)
         if self.choose.data == "page":
             where = Where.of(self._given, ORDERS)
-            return [row.id for row in containers.page(session, narrowed, where).rows]
+            return [row.id for row in container_list.page(session, narrowed, where).rows]
         named = [uuid_of(text) for text in self.container.data or ()]
         if len(named) > MOST_SELECTED:
             raise Invalid("container", f"at most {MOST_SELECTED} one by one; choose by a filter instead")

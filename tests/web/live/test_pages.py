@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from app.live.fragments import FRAGMENTS, fragment
 from app.queries.configuration_revisions import RevisionFilter
-from app.queries.connection_list import ConnectionFilter
+from app.queries.connection_filter import ConnectionFilter
 from app.queries.fleet_sessions import SessionFilter
 from app.queries.paging import Where
 from app.queries.protocol_migrations import MigrationFilter
-from app.queries.rollouts import PartFilter, RolloutFilter
+from app.queries.rollout_containers import PartFilter
+from app.queries.rollout_list import RolloutFilter
 from app.queries.statistics_view import View
 from app.services import configurations, connections, fleet_actions, plot_notes, protocol_migrations
 from app.services.configurations import ConfigurationValues
