@@ -1,4 +1,4 @@
-"""Thousands of idle connections in one gateway: what each costs; all drop at once; the gateway is restarted.
+"""Thousands of idle connections in one gateway: what each costs; all drop at once; a restart, a kill.
 
 `python -m bench.fleet --containers 5000`: the issue's promises are for that many. The containers live in this
 process, on picows; the gateway is a process of its own, on a real database.
@@ -150,7 +150,7 @@ async def main(number: int, seconds: float) -> None:
         prepared, running = stack.enter_context(stage()), stack.enter_context(ExitStack())
         address = running.enter_context(prepared.gateway())
         lag = Lag(address, prepared.token())
-        gateway = next(each for each in psutil.Process().children() if "gateway" in each.cmdline())
+        gateway = process()
         reader = await psycopg.AsyncConnection.connect(prepared.database_url, autocommit=True)
         empty = gateway.memory_info().rss
         began = time.monotonic()
@@ -160,7 +160,16 @@ async def main(number: int, seconds: float) -> None:
         await idle(gateway, empty, number, seconds)
         await storm(crowd, reader, number, lag)
         await restart(prepared, running, reader, number)
+        await killed(prepared, running, crowd, reader)
         await reader.close()
+
+
+def process() -> psutil.Process:
+    """Return the gateway's process, which is the one that runs."""
+    children = psutil.Process().children()
+    return next(
+        each for each in children if each.status() != psutil.STATUS_ZOMBIE and "gateway" in each.cmdline()
+    )
 
 
 async def idle(gateway: psutil.Process, empty: int, number: int, seconds: float) -> None:
@@ -209,6 +218,25 @@ async def restart(
     await asyncio.to_thread(running.enter_context, prepared.gateway())
     await connected(reader, number)
     print(line(f"{number:,} connections, to start again", time.monotonic() - began, "s until all are back"))
+
+
+async def killed(
+    prepared: Stage, running: ExitStack, crowd: Crowd, reader: psycopg.AsyncConnection[Any]
+) -> None:
+    """Kill the gateway, and start another at once, which waits until the leases have ended."""
+    number = len(crowd.open)
+    process().kill()
+    await asyncio.to_thread(running.close)
+    async with asyncio.timeout(PATIENCE):
+        while crowd.open:  # noqa: ASYNC110 - sockets come and go
+            await asyncio.sleep(0.1)
+    began = time.monotonic()
+    await asyncio.to_thread(running.enter_context, prepared.gateway())
+    async with asyncio.timeout(PATIENCE):
+        while len(crowd.open) < number:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.1)
+    await connected(reader, number)
+    print(line(f"{number:,} connections, killed", time.monotonic() - began, "s until another has them all"))
 
 
 if __name__ == "__main__":

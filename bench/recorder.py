@@ -29,7 +29,7 @@ from app.models import new_id
 from app.protocol.states import Protocol
 from app.queries import connections
 from app.services import leases
-from app.services.connections import begin_sequence
+from app.services.connections import begin_sequences
 from app.services.containers import ContainerValues
 from app.services.leases import Member
 from bench.common import RUNS, Limit, line, machine, median_of_runs
@@ -202,7 +202,7 @@ def _connection(session: Session, container_id: uuid.UUID) -> uuid.UUID:
     connection = connections.latest(session, container_id, Protocol.ACP)
     if connection is None:
         raise RuntimeError("no connection was made")
-    begin_sequence(session, connection.id)
+    begin_sequences(session, [connection.id])
     return connection.id
 
 

@@ -19,7 +19,7 @@ from app.queries import statistics as queries
 from app.queries.spans import span
 from app.queries.statistics_view import View
 from app.services import rollups
-from app.services.connections import begin_sequence, open_row
+from app.services.connections import begin_sequences, open_row
 from app.services.containers import ContainerValues
 from bench.common import RUNS, Limit, line, machine
 from bench.stage import stage
@@ -72,7 +72,7 @@ def connections(prepared: Stage) -> list[uuid.UUID]:
         container_id = prepared.register(values)
         with prepared.session() as session:
             connection = open_row(session, container_id, Protocol.ACP, "1.0.0")
-            begin_sequence(session, connection.id)
+            begin_sequences(session, [connection.id])
             made.append(connection.id)
     return made
 

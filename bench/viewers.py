@@ -33,7 +33,7 @@ from app.extensions import db
 from app.protocol.states import Protocol
 from app.queries import messages
 from app.services import connections, users
-from app.services.connections import begin_sequence
+from app.services.connections import begin_sequences
 from app.services.containers import ContainerValues
 from app.services.users import RoleName
 from bench import frontail
@@ -101,7 +101,7 @@ def scene(prepared: Stage, viewers: int) -> Iterator[Scene]:
     container_id = prepared.register(values)
     with prepared.session() as session:
         row = connections.open_row(session, container_id, Protocol.ACP, "1.0.0")
-        begin_sequence(session, row.id)
+        begin_sequences(session, [row.id])
         connection_id = row.id
     settings = Settings(
         database_url=prepared.database_url,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from app.protocol import frames
 from app.protocol.endings import Ending
 from app.protocol.states import ConnectionStatus, Direction, MessageType
+from app.services.adoptions import REASON
 
 if TYPE_CHECKING:
     from app.gateway.channel import Channel
@@ -14,12 +15,10 @@ if TYPE_CHECKING:
     from app.models import AcpMessage
     from app.protocol.message import Message
 
-REASON: Final = Ending.GATEWAY_GONE.told()
-
 
 async def adopt(ledger: Ledger, channel: Channel) -> None:
-    """Move what is active to `error`, and record its end and the answers that will not come."""
-    for book, status, unanswered in await ledger.adopt(REASON):
+    """Take over what is active, and record its end and the answers that will not come."""
+    for book, status, unanswered in await ledger.adopt():
         notes = [_unanswered(channel, each) for each in unanswered]
         if status is ConnectionStatus.CONNECTED:
             payload = {"code": Ending.GATEWAY_GONE.code, "reason": REASON, "by": Ending.GATEWAY_GONE.by}

@@ -10,6 +10,7 @@ from app.gateway.turns import Turns
 if TYPE_CHECKING:
     import random
     import uuid
+    from collections.abc import Sequence
 
     from app.config import Settings
     from app.gateway.database import Database
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from app.gateway.tenure import Tenure
     from app.gateway.together import Together
     from app.gateway.vitals import Vitals
+    from app.services.adoptions import Adoption, Left
     from app.services.connection_moves import Move
     from app.services.connection_openings import Opening
 
@@ -40,4 +42,6 @@ class Context:
     snapshots: Together[uuid.UUID, Snapshot | None]
     moves: Together[Move, bool]
     openings: Together[Opening, uuid.UUID | None]
+    adoptions: Together[Adoption, Sequence[Left] | None]
+    sequences: Together[uuid.UUID, bool]
     turns: Turns = field(default_factory=Turns)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sqlalchemy.exc import DataError, IntegrityError
 
+from app.errors import LeaseLost
 from app.gateway.rows import Book
 from app.models import AcpConnection
-from app.protocol.endings import US, Ending
+from app.protocol.endings import US
 from app.protocol.handshake import LEGACY_VERSION
 from app.protocol.states import ConnectionStatus, Protocol
 from app.queries import connections as stored
-from app.queries import messages
 from app.services import connections, leases
+from app.services.adoptions import Adoption
 from app.services.connection_moves import Move
 from app.services.connection_openings import Opening
 from app.services.connections import Closed
@@ -118,41 +118,25 @@ class Ledger:
     async def _book_of(self, find: Callable[[Session], AcpConnection]) -> Book:
         return await self._book(await self.write(lambda session: find(session).id))
 
-    async def adopt(self, reason: str) -> Sequence[Adopted]:
-        """Take over what a dead gateway left: the active connection, and the requests that nobody answered.
-
-        The active connection's socket died with that gateway, so it is moved to `error`; whoever dials next
-        recovers it. Requests may also be left of the last connections, if they had just been ended.
-        """
-        container_id = self._lease.container_id
-
-        def take(session: Session) -> Sequence[tuple[AcpConnection, ConnectionStatus, Sequence[AcpMessage]]]:
-            active = stored.active(session, container_id)
-            last = (stored.latest(session, container_id, protocol) for protocol in Protocol)
-            found = [
-                (row, ConnectionStatus(row.status), messages.unanswered(session, row.id))
-                for row in {active, *last}
-                if row is not None
-            ]
-            if active is not None and active.status == ConnectionStatus.CONNECTED:
-                gone = Closed(Ending.GATEWAY_GONE.by, Ending.GATEWAY_GONE.code)
-                connections.move(session, active, ConnectionStatus.ERROR, reason, gone)
-            return found
-
+    async def adopt(self) -> Sequence[Adopted]:
+        """Take over what a dead gateway left (`services.adoptions`). Raises LeaseLost."""
+        lease = self._lease
+        left = await self._context.adoptions.ask(Adoption(lease.container_id, lease.epoch))
+        if left is None:
+            raise LeaseLost(f"container {lease.container_id} is not this gateway's under epoch {lease.epoch}")
         adopted = []
-        for row, status, unanswered in await self.write(take):
-            if status is ConnectionStatus.DISCONNECTED and not unanswered:
-                continue
-            book = await self._book(row.id)
-            adopted.append(Adopted(book, status, unanswered))
-            if row.status == ConnectionStatus.ERROR:
-                self._failed = row.transport, book
+        for each in left:
+            book = await self._book(each.connection_id)
+            adopted.append(Adopted(book, each.status, each.unanswered))
+            if each.status in {ConnectionStatus.CONNECTED, ConnectionStatus.ERROR}:
+                self._failed = each.protocol, book
         return adopted
 
     async def _book(self, connection_id: uuid.UUID) -> Book:
         """Return the one book of a connection, whose numbers the database counts from now on."""
         if connection_id not in self._books:
-            await self.write(partial(connections.begin_sequence, connection_id=connection_id))
+            if not await self._context.sequences.ask(connection_id):
+                raise LeaseLost(f"connection {connection_id} has been removed")
             self._books[connection_id] = Book(self._lease, connection_id)
         return self._books[connection_id]
 

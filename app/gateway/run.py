@@ -32,7 +32,7 @@ from app.gateway.vitals import Vitals
 from app.gateway.webhooks import Webhooks
 from app.models import new_id
 from app.protocol.endings import Ending
-from app.services import connection_moves, connection_openings
+from app.services import adoptions, connection_moves, connection_openings, connections
 from app.services.doorbell import LEASES_FREE, ROLLOUTS, WEBHOOKS
 from app.services.leases import SESSIONS
 
@@ -92,6 +92,8 @@ class Gateway:
             snapshots=Together(database, snapshots.load),
             moves=Together(database, partial(connection_moves.move_many, gateway_id=gateway_id)),
             openings=Together(database, partial(connection_openings.open_many, gateway_id=gateway_id)),
+            adoptions=Together(database, partial(adoptions.adopt_many, gateway_id=gateway_id)),
+            sequences=Together(database, connections.begin_sequences),
         )
         self._supervisors = Supervisors(self.context)
         self._rollouts, self._webhooks = RolloutController(rollouts), Webhooks(database, settings)

@@ -37,14 +37,7 @@ class AcpMessage(Base):
         # Timelines read by it. Not unique on seq: that could not become range partitions by id, and the
         # lease's fence is what keeps two gateways from numbering at once.
         Index("ix_acp_message_connection_id_id", "connection_id", "id"),
-        # Few: what agents ask of their callers, looked through for what waits.
-        Index(
-            "ix_acp_message_agent_request",
-            "connection_id",
-            "id",
-            postgresql_where=text("direction = 'inbound' AND rpc_kind = 'request'"),
-        ),
-        # Few, too: the list of the fleet's sessions is read by them.
+        # Few: the list of the fleet's sessions is read by them.
         Index("ix_acp_message_prompt", "id", postgresql_where=_PROMPTS),
         Index("ix_acp_message_prompt_session", "acp_session_id", "id", postgresql_where=_PROMPTS),
         # What callers ask of agents, health requests left out: the last of a connection are looked through.

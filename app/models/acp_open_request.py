@@ -1,4 +1,4 @@
-"""AcpOpenRequest: a prompt or an agent's request that no record answers yet, narrow, to be found at once."""
+"""AcpOpenRequest: a request that no record answers yet, narrow, to be found at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.models.base import Base
 class AcpOpenRequest(Base):
     """Begun by a request's record and ended by the one that answers it, by triggers on `acp_message`.
 
-    Nobody else writes here. `id` is the record's. What callers ask but prompts is left out.
+    Nobody else writes here. `id` is the record's. The gateway's own health requests are left out.
     """
 
     __tablename__ = "acp_open_request"

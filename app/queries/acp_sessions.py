@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
+from app.protocol.classify import PING_METHOD
 from app.protocol.sessions import RecordedSession
 from app.queries import message_search
 from app.queries.message_filter import Term
-from app.queries.stuck import CALLERS
 
 if TYPE_CHECKING:
     import uuid
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 CONNECTIONS: Final = 20
 ASKED: Final = 500
 """Of each connection's last requests of callers so many are looked through for who has made a session."""
+CALLERS: Final = (
+    "acp_message.direction = 'outbound' AND acp_message.rpc_kind = 'request'"
+    f" AND acp_message.method <> '{PING_METHOD}'"
+)
+"""As the index of callers' requests has it, word for word, so that the planner sees that it serves."""
 SHOWN: Final = 1_000
 """Records of a session that a page shows: some turns with all their chunks."""
 

@@ -15,7 +15,6 @@ from sqlalchemy.orm import aliased
 
 from app.errors import NotFound
 from app.models import AcpConnection, AcpMessage, Container
-from app.protocol.frames import RpcKind
 from app.queries import plain
 from app.queries.fixed import fixed
 from app.queries.paging import KEPT
@@ -210,30 +209,3 @@ def _beside(
 
 def _newest_first(records: Sequence[AcpMessage]) -> Sequence[AcpMessage]:
     return sorted(records, key=attrgetter("id"), reverse=True)
-
-
-def last_seq(session: Session, connection_id: uuid.UUID) -> int:
-    """Return the number of a connection's last record, 0 before the first."""
-    last = (
-        select(AcpMessage.seq).where(AcpMessage.connection_id == connection_id).order_by(AcpMessage.id.desc())
-    )
-    return session.scalar(last.limit(1)) or 0
-
-
-def unanswered(session: Session, connection_id: uuid.UUID, within: int = 10_000) -> Sequence[AcpMessage]:
-    """Return the requests among a connection's last records that no record answers, the oldest first."""
-    answer = aliased(AcpMessage)
-    recent = (
-        select(AcpMessage.id)
-        .where(AcpMessage.connection_id == connection_id)
-        .order_by(AcpMessage.id.desc())
-        .limit(within)
-        .subquery()
-    )
-    return session.scalars(
-        select(AcpMessage)
-        .join(recent, recent.c.id == AcpMessage.id)
-        .where(AcpMessage.rpc_kind == RpcKind.REQUEST)
-        .where(~select(answer.id).where(answer.reply_to == AcpMessage.id).exists())
-        .order_by(AcpMessage.id)
-    ).all()

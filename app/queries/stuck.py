@@ -1,7 +1,6 @@
 """What is stuck in the fleet: requests without an answer, prompts that fell silent, agents, connections.
 
-Nothing here scans records: of each connected connection the last few requests are looked at by an index of
-their own, and answers are looked up by the request.
+Nothing here scans records: what waits for an answer stands in a table of its own.
 """
 
 from __future__ import annotations
@@ -19,22 +18,20 @@ from sqlalchemy import (
     literal,
     null,
     select,
-    text,
     true,
     union_all,
 )
-from sqlalchemy.orm import aliased
 
-from app.models import AcpConnection, AcpConnectionTransition, AcpMessage, Container
+from app.models import AcpConnection, AcpConnectionTransition, AcpMessage, AcpOpenRequest, Container
 from app.models.base import first_id_at
-from app.protocol.classify import PING_METHOD
-from app.protocol.states import ConnectionStatus
+from app.protocol.states import ConnectionStatus, Direction
+from app.queries import open_requests
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Sequence
 
-    from sqlalchemy import Select, TextClause
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 REQUEST, PROMPT, PERMISSION, AGENT, CONNECTION = "request", "prompt", "permission", "agent", "connection"
@@ -54,15 +51,7 @@ WINDOW: Final = dt.timedelta(days=1)
 """Older requests are not looked for across the fleet; the connection's page still shows them."""
 NO_ID: Final = cast(null(), UUID)
 NO_TEXT: Final = cast(null(), Text)
-LAST: Final = 20
-"""How many of a connection's last requests are looked at."""
 MOST: Final = 500
-# As the indexes have it, word for word, so that the planner sees that they serve.
-AGENTS: Final = text("acp_message.direction = 'inbound' AND acp_message.rpc_kind = 'request'")
-CALLERS: Final = text(
-    "acp_message.direction = 'outbound' AND acp_message.rpc_kind = 'request'"
-    f" AND acp_message.method <> '{PING_METHOD}'"
-)
 UPDATES: Final = 500
 """Of a connection's last records so many are looked through for a prompt's last sign of life."""
 
@@ -97,7 +86,7 @@ class StuckList(NamedTuple):
 def find(session: Session, now: dt.datetime, *, kind: str = "", limit: int = 10) -> StuckList:
     """Return what is stuck, the oldest first; with a kind only its items, but all counts."""
     late = now - dt.timedelta(seconds=PATIENCE_SECONDS)
-    found = union_all(_agents(), _connections(late), *_requests(now, late)).subquery()
+    found = union_all(_agents(), _connections(late), _requests(now, late)).subquery()
     rows = session.execute(select(found).order_by(found.c.since).limit(MOST))
     items = [Stuck(*row) for row in rows]
     counts = {name: sum(each.kind == name for each in items) for name in KINDS}
@@ -151,31 +140,23 @@ def _connections(late: dt.datetime) -> Select[Any]:
     )
 
 
-def _requests(now: dt.datetime, late: dt.datetime) -> Sequence[Select[Any]]:
-    """Select the requests, of agents and of callers, that nobody has answered."""
-    asked = aliased(AcpMessage)
-    bounds = (AcpMessage.id >= first_id_at(now - WINDOW), AcpMessage.id < first_id_at(late))
-
-    def unanswered(indexed: TextClause, kind: Any) -> Select[Any]:
-        last = (
-            select(AcpMessage.id)  # nothing else, so that the index alone answers
-            .where(AcpMessage.connection_id == AcpConnection.id, indexed, *bounds)
-            .order_by(AcpMessage.id.desc())
-            .limit(LAST)
-            .correlate(AcpConnection)
-            .lateral()
-        )
-        answer = aliased(AcpMessage)
-        answered = select(answer.id).where(answer.reply_to == last.c.id).exists()
-        return (
-            _select(kind, asked.method, asked.timestamp, asked.id, asked.caller)
-            .join(last, true())
-            .join(asked, asked.id == last.c.id)
-            .where(AcpConnection.status == ConnectionStatus.CONNECTED, ~answered)
-        )
-
-    prompt = case((asked.method == PROMPT_METHOD, PROMPT), else_=REQUEST)
-    return unanswered(AGENTS, PERMISSION), unanswered(CALLERS, prompt)
+def _requests(now: dt.datetime, late: dt.datetime) -> Select[Any]:
+    """Select the requests, of agents and of callers, that nobody has answered; at most MOST, the oldest."""
+    kind = case(
+        (AcpOpenRequest.direction == Direction.INBOUND, PERMISSION),
+        (AcpOpenRequest.method == PROMPT_METHOD, PROMPT),
+        else_=REQUEST,
+    )
+    return (
+        _select(kind, AcpMessage.method, AcpMessage.timestamp, AcpMessage.id, AcpMessage.caller)
+        .join(AcpOpenRequest, AcpOpenRequest.connection_id == AcpConnection.id)
+        .join(AcpMessage, AcpMessage.id == AcpOpenRequest.id)
+        .where(AcpConnection.status == ConnectionStatus.CONNECTED)
+        .where(AcpOpenRequest.id >= first_id_at(now - WINDOW), AcpOpenRequest.id < first_id_at(late))
+        .where(~open_requests.answered(AcpOpenRequest.id))
+        .order_by(AcpOpenRequest.id)
+        .limit(MOST)
+    )
 
 
 def _select(kind: Any, what: Any, since: Any, message_id: Any = NO_ID, caller: Any = NO_TEXT) -> Select[Any]:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 
 from app.errors import Invalid
-from app.models import AcpConnection, AcpConnectionSequence, AcpConnectionTransition, new_id
+from app.models import AcpConnection, AcpConnectionTransition, new_id
 from app.protocol.endings import US
 from app.protocol.states import ConnectionStatus, check_connection_move, is_semver
-from app.queries import messages
 from app.services import doorbell
 from app.services.rules import enforced
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
     from app.protocol.handshake import Negotiated
     from app.protocol.states import Protocol
+
+_BEGIN_SEQUENCES: Final = text("""
+    INSERT INTO acp_connection_sequence AS s (connection_id, last_seq)
+    SELECT k.id, coalesce(
+        (SELECT seq FROM acp_message m WHERE m.connection_id = k.id ORDER BY m.id DESC LIMIT 1), 0)
+    FROM (SELECT id FROM acp_connection WHERE id = ANY (:ids) ORDER BY id FOR KEY SHARE) k
+    ON CONFLICT (connection_id) DO UPDATE SET last_seq = greatest(s.last_seq, excluded.last_seq)
+    RETURNING connection_id
+""")
 
 
 class Closed(NamedTuple):
@@ -67,20 +75,15 @@ def open_row(session: Session, container_id: uuid.UUID, transport: Protocol, ver
     return connection
 
 
-def begin_sequence(session: Session, connection_id: uuid.UUID) -> None:
-    """Have a connection's records numbered by the database, after the highest number that is stored.
+def begin_sequences(session: Session, connection_ids: Sequence[uuid.UUID]) -> Sequence[bool]:
+    """Have connections' records numbered by the database, after the highest number that is stored.
 
-    A gateway of a version that counted in memory may have stored records after this row was made. In a
-    transaction of its own: the recorder's batches lock these rows in no particular order.
+    A gateway of a version that counted in memory may have stored records after these rows were made. In a
+    transaction of its own: the recorder's batches lock these rows in no particular order. Tell of each
+    whether the connection is there still.
     """
-    last = messages.last_seq(session, connection_id)
-    made = insert(AcpConnectionSequence).values(connection_id=connection_id, last_seq=last)
-    session.execute(
-        made.on_conflict_do_update(
-            index_elements=[AcpConnectionSequence.connection_id],
-            set_={"last_seq": func.greatest(AcpConnectionSequence.last_seq, made.excluded.last_seq)},
-        )
-    )
+    made = set(session.scalars(_BEGIN_SEQUENCES, {"ids": list(connection_ids)}))
+    return [each in made for each in connection_ids]
 
 
 def dial_failed(session: Session, connection: AcpConnection, error: str) -> None:

@@ -15,7 +15,7 @@ from app.live import recent
 from app.live.fragments import fragment
 from app.protocol.states import Direction
 from app.queries import connections as queries
-from app.queries import ends, messages
+from app.queries import ends, open_requests
 from app.web import command_line, moments, past, reading
 from app.web.forms.connection import ConnectionForm
 from app.web.frames import framed
@@ -96,7 +96,7 @@ def _cursor(name: str) -> uuid.UUID | None:
 @permission("read")
 def show(connection_id: uuid.UUID) -> ResponseReturnValue:
     connection = queries.get(db.session(), connection_id)
-    unanswered = messages.unanswered(db.session(), connection.id)
+    unanswered = open_requests.on(db.session(), [connection.id])
     return render_template(
         "connections/show.html",
         connection=connection,

@@ -123,7 +123,7 @@ class Recorder:
 def recorder(session: Session, register: Register) -> Recorder:
     recorder = Recorder(session, register)
     for each in recorder.connections:
-        connections.begin_sequence(session, each.id)
+        connections.begin_sequences(session, [each.id])
     return recorder
 
 

@@ -6,10 +6,19 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from sqlalchemy import select
 
 from app.errors import NotFound
-from app.models import AcpConnection, AcpMessage, Container, ContainerSession, new_id
-from app.queries import messages
+from app.models import (
+    AcpConnection,
+    AcpConnectionSequence,
+    AcpMessage,
+    Container,
+    ContainerSession,
+    new_id,
+)
+from app.queries import messages, open_requests
+from app.services import connections
 
 if TYPE_CHECKING:
     import uuid
@@ -136,18 +145,22 @@ def test_nothing_recorded_yet(session: Session) -> None:
     new = add_connection(session, add_container(session, "new"))
     assert messages.of_connection(session, new.id) == []
     assert messages.of_container(session, new.container_id) == []
-    assert messages.last_seq(session, new.id) == 0
-    assert messages.unanswered(session, new.id) == []
+    assert open_requests.on(session, [new.id]) == []
 
 
-def test_the_last_number(session: Session, recorded: Recorded) -> None:
-    first, second, *_ = recorded.connections
+def test_numbers_go_on_after_the_last_that_is_stored(session: Session, recorded: Recorded) -> None:
+    first, second, new, *_ = recorded.connections
     large = 2**31 + 5  # seq is a bigint
     for seq in (1, 2, large):
         record(session, first, seq=seq)
     record(session, second, seq=1)
-    assert messages.last_seq(session, first.id) == large
-    assert messages.last_seq(session, second.id) == 1
+    session.add(AcpConnectionSequence(connection_id=second.id, last_seq=9))
+    session.flush()
+    gone = new_id()
+    begun = connections.begin_sequences(session, [first.id, gone, second.id, new.id])
+    assert begun == [True, False, True, True]
+    numbers = {each.connection_id: each.last_seq for each in session.scalars(select(AcpConnectionSequence))}
+    assert numbers == {first.id: large, second.id: 9, new.id: 0}
 
 
 def test_a_request_and_its_response(session: Session, recorded: Recorded) -> None:
@@ -165,16 +178,18 @@ def test_a_request_and_its_response(session: Session, recorded: Recorded) -> Non
 
 
 def test_what_nobody_has_answered(session: Session, recorded: Recorded) -> None:
-    """Requests of both sides, oldest first, and only this connection's."""
-    connection, other, *_ = recorded.connections
+    """Requests of both sides, oldest first, however much came after them, and only these connections'."""
+    connection, other, third, *_ = recorded.connections
     asked = record(session, connection, "request", direction="outbound")
     from_agent = record(session, connection, "request", direction="inbound")
     answered = record(session, connection, "request", direction="outbound")
     record(session, connection, "response", reply_to=answered.id)
-    record(session, other, "request")
-    record(session, connection)
-    assert messages.unanswered(session, connection.id) == [asked, from_agent]
-    assert messages.unanswered(session, connection.id, within=4) == [from_agent]
+    of_other = record(session, other, "request")
+    record(session, third, "request")
+    for _ in range(30):
+        record(session, connection)
+    assert open_requests.on(session, [connection.id]) == [asked, from_agent]
+    assert open_requests.on(session, [other.id, connection.id]) == [asked, from_agent, of_other]
     record(session, connection, "response", reply_to=asked.id)
     record(session, connection, "response", reply_to=from_agent.id)
-    assert messages.unanswered(session, connection.id) == []
+    assert open_requests.on(session, [connection.id]) == []

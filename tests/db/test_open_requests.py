@@ -11,6 +11,7 @@ from app.models import new_id
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Sequence
 
     import psycopg
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 EXPECTED = """
 SELECT id, connection_id, direction, method FROM acp_message asked
-WHERE rpc_kind = 'request' AND (method = 'session/prompt' OR direction = 'inbound')
+WHERE rpc_kind = 'request' AND (method IS DISTINCT FROM '_console/ping' OR direction = 'inbound')
     AND NOT EXISTS (SELECT FROM acp_message answer WHERE answer.reply_to = asked.id) ORDER BY id
 """
 KEPT = "SELECT id, connection_id, direction, method FROM acp_open_request ORDER BY id"
@@ -27,8 +28,12 @@ ASKED = [
     ("inbound", "session/request_permission"),
     ("outbound", "session/set_mode"),
     ("outbound", "_console/ping"),
+    ("inbound", "_console/ping"),
+    ("outbound", None),
     ("inbound", None),
 ]
+METHODS = "SELECT method FROM acp_open_request ORDER BY method"
+OTHER_WAY = {"inbound": "outbound", "outbound": "inbound"}
 COLUMNS = "id, connection_id, direction, message_type, size, method, rpc_kind, reply_to"
 
 
@@ -71,26 +76,49 @@ def test_it_goes_with_the_connection(raw: psycopg.Connection[Any], connection: u
     assert raw.execute(KEPT).fetchall() == []
 
 
-def test_an_upgrade_finds_what_waits_already(migrations: Migrations) -> None:
+def ask(migrations: Migrations, way: str, methods: Sequence[str]) -> None:
+    """Record requests on the one connection, and an answer to the first."""
+    migrations.rows(
+        "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method)"
+        f" SELECT id, '{way}', 'message', 1, 'request', unnest(ARRAY{list(methods)})"
+        " FROM acp_connection"
+    )
+    migrations.rows(
+        "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method, reply_to)"
+        f" SELECT connection_id, '{OTHER_WAY[way]}', 'message', 1, 'response', method, id"
+        f" FROM acp_message WHERE method = '{methods[0]}'"
+    )
+
+
+@pytest.fixture
+def connected(migrations: Migrations) -> Migrations:
+    """A database of before open requests were kept, with a connection."""
     migrations.up("0018")
     migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('a', 'http://h')")
     migrations.rows(
         "INSERT INTO acp_connection (connection_id, container_id, status, version)"
         " SELECT 'k', id, 'connected', '1.0.0' FROM container"
     )
-    migrations.rows(
-        "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method)"
-        " SELECT id, 'inbound', 'message', 1, 'request', unnest(ARRAY['a', 'b'])"
-        " FROM acp_connection"
-    )
-    migrations.rows(
-        "INSERT INTO acp_message (connection_id, direction, message_type, size, rpc_kind, method, reply_to)"
-        " SELECT connection_id, 'outbound', 'message', 1, 'response', 'a', id"
-        " FROM acp_message WHERE method = 'a'"
-    )
-    migrations.up("0019")
-    assert migrations.rows("SELECT method FROM acp_open_request") == [("b",)]
-    assert migrations.rows("SELECT name FROM container_standing") == [("a",)]
-    migrations.down()
-    migrations.rows("INSERT INTO container (name, endpoint_url) VALUES ('b', 'http://h')")
-    assert migrations.rows("SELECT count(*) FROM container_standing") == [(2,)]
+    return migrations
+
+
+def test_an_upgrade_finds_what_waits_already(connected: Migrations) -> None:
+    ask(connected, "inbound", ["a", "b"])
+    connected.up("0019")
+    assert connected.rows(METHODS) == [("b",)]
+    assert connected.rows("SELECT name FROM container_standing") == [("a",)]
+    connected.down()
+    connected.rows("INSERT INTO container (name, endpoint_url) VALUES ('b', 'http://h')")
+    assert connected.rows("SELECT count(*) FROM container_standing") == [(2,)]
+
+
+def test_an_upgrade_finds_what_callers_wait_for_and_another_way_forgets_it(connected: Migrations) -> None:
+    connected.up("0023")
+    ask(connected, "inbound", ["a", "b"])
+    ask(connected, "outbound", ["session/new", "session/prompt", "session/load", "_console/ping"])
+    assert connected.rows(METHODS) == [("b",), ("session/prompt",)]
+    for _ in range(2):
+        connected.up("0024")
+        assert connected.rows(METHODS) == [("b",), ("session/load",), ("session/prompt",)]
+        connected.down()
+        assert connected.rows(METHODS) == [("b",), ("session/prompt",)]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, update
 
-from app.models import AcpConnectionTransition, AcpMessage
+from app.models import AcpConnectionTransition, AcpMessage, AcpOpenRequest
 from app.models.base import first_id_at
 from app.protocol.classify import PING_METHOD
 from app.protocol.states import ConnectionStatus, Protocol
@@ -117,28 +116,14 @@ def test_agents_and_connections(session: Session, connection: AcpConnection, reg
     assert kinds(session) == ["agent"]
 
 
-@pytest.mark.parametrize(
-    ("condition", "index"),
-    [(stuck.CALLERS, "ix_acp_message_caller_request"), (stuck.AGENTS, "ix_acp_message_agent_request")],
-)
-def test_the_indexes_serve(session: Session, connection: AcpConnection, condition: Any, index: str) -> None:
-    """Where few of a connection's many records are requests."""
-    session.execute(
-        text(
-            "INSERT INTO acp_message"
-            " (id, connection_id, direction, message_type, method, rpc_kind, size, seq)"
-            " SELECT gen_random_uuid(), :connection, (ARRAY['inbound', 'outbound'])[1 + n % 2], 'event', 'm',"
-            " CASE WHEN n % 500 < 2 THEN 'request' ELSE 'notification' END, 1, n"
-            " FROM generate_series(1, 5000) n"
-        ),
-        {"connection": connection.id},
-    )
-    session.execute(text("ANALYZE acp_message"))
-    plan = session.execute(
-        text(
-            "EXPLAIN (FORMAT JSON) SELECT id FROM acp_message WHERE connection_id = :connection"
-            f" AND {condition.text} ORDER BY id DESC LIMIT 20"
-        ),
-        {"connection": connection.id},
-    ).scalar_one()
-    assert index in json.dumps(plan)
+def test_it_is_found_however_much_came_after_it_and_reads_no_more(
+    session: Session, connection: AcpConnection
+) -> None:
+    asked = record(session, connection, 3000, direction="inbound", method="session/request_permission")
+    for number in range(50):
+        answered = record(session, connection, 2900 - number, method="session/set_mode")
+        answer = {"direction": "inbound", "rpc_kind": "response", "method": "session/set_mode"}
+        record(session, connection, 2000 - number, reply_to=answered.id, **answer)
+    found = stuck.find(session, NOW).items
+    assert [each.message_id for each in found] == [asked.id]
+    assert session.scalars(select(AcpOpenRequest.id)).all() == [asked.id]

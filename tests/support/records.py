@@ -43,7 +43,7 @@ def measured(session: Session, name: str, *, on: bool) -> None:
 def connect(session: Session, container_id: uuid.UUID, transport: Protocol = Protocol.ACP) -> uuid.UUID:
     """Open a connection whose records are numbered, after ending the container's active one."""
     row = connections.open_row(session, container_id, transport, "1.0.0")
-    connections.begin_sequence(session, row.id)
+    connections.begin_sequences(session, [row.id])
     session.flush()
     return row.id
 
