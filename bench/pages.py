@@ -34,7 +34,7 @@ from app.config import Settings
 from app.embedded import embedded_database
 from app.extensions import db
 from app.models import AcpSession, Container, User
-from app.queries import paging
+from app.queries import cursors
 from app.services import users
 from app.services.users import RoleName
 from bench import bare
@@ -192,7 +192,7 @@ def site(folder: Path, containers: int, messages: int) -> Iterator[Site]:
                 users.add(db.session(), PERSON, PASSWORD, [RoleName.ADMIN], ACTOR)
                 db.session.commit()
             places = {name: db.session.scalar(text(query)) for name, query in PLACES.items()}
-            places["middle"] = paging.write("name", [places["middle"]])
+            places["middle"] = cursors.write("name", [places["middle"]])
             stack.callback(db.engine.dispose)
         plain = bare.make(app.extensions["database"].connect)
         stack.callback(plain.extensions["engine"].dispose)

@@ -9,7 +9,7 @@ from app.live import message_rows
 from app.live.lines import looked_up
 from app.live.runs import runs
 from app.queries import acp_sessions, connections, containers, fleet_sessions, messages
-from app.queries.messages import Key
+from app.queries.message_keys import Key
 
 if TYPE_CHECKING:
     import uuid

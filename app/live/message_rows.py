@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.live.runs import Chunk
-    from app.queries.messages import Key
+    from app.queries.message_keys import Key
 
 
 class Row(NamedTuple):

@@ -20,7 +20,7 @@ from sqlalchemy.orm import aliased
 
 from app.models import AcpMessage
 from app.models.base import first_id_at, moment_of
-from app.queries import message_grams, message_index, messages
+from app.queries import message_grams, message_index, message_keys
 from app.queries.message_conditions import conditions
 from app.queries.message_filter import SINCE, UNTIL
 from app.queries.message_reach import floor, latest, whereabouts
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from app.queries.message_filter import Term
+    from app.queries.message_keys import Key
     from app.queries.message_reach import Within
-    from app.queries.messages import Key
 
 Record = TypeVar("Record")
 
@@ -124,7 +124,7 @@ def shown(
     """Return what `page` does, but where every record matches, only which ones it would be."""
     if terms:
         return page(session, terms, before=before, limit=limit)
-    found = messages.keys(session, before=before, limit=limit + 1)
+    found = message_keys.of_fleet(session, before=before, limit=limit + 1)
     return Found(found[:limit], found[limit - 1].id if len(found) > limit else None, None)
 
 

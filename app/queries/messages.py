@@ -6,18 +6,15 @@ container's records through one queue.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Uuid, bindparam, func, select, true
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import aliased
 
 from app.errors import NotFound
-from app.models import AcpConnection, AcpMessage, Container
-from app.queries import plain
+from app.models import AcpConnection, AcpMessage
 from app.queries.fixed import fixed
-from app.queries.paging import KEPT
 
 if TYPE_CHECKING:
     import uuid
@@ -28,18 +25,6 @@ if TYPE_CHECKING:
 
 RECENT_CONNECTIONS = 100
 """A container's timeline looks into this many of its latest connections; one lives through its reconnects."""
-
-_BEFORE: Final = bindparam("before", type_=Uuid)
-_OF: Final = bindparam("of", type_=Uuid)
-
-
-class Key(NamedTuple):
-    """Which record it is: enough to show one that has been shown before, for it never changes."""
-
-    id: uuid.UUID
-    connection_id: uuid.UUID
-    container: str | None = None
-    """The name of its container, where a list shows it."""
 
 
 def get(session: Session, message_id: uuid.UUID) -> AcpMessage:
@@ -106,7 +91,7 @@ def of_container(
     limit: int = 50,
 ) -> Sequence[AcpMessage]:
     """Return a container's records over its connections, as `of_connection` does for one."""
-    connections = _latest_connections(container_id)
+    connections = latest_connections(container_id)
     # A few rows from each connection by the index, then the few of all: never a scan of a long history.
     each = _beside(AcpMessage.connection_id == connections.c.id, before, after, limit)
     record = aliased(AcpMessage, each.correlate(connections).lateral())
@@ -115,62 +100,8 @@ def of_container(
     return _newest_first(session.scalars(statement).all())
 
 
-def keys(session: Session, *, before: uuid.UUID | None = None, limit: int = 50) -> Sequence[Key]:
-    """Return which records of the fleet are the latest, or stand before a cursor, and their containers."""
-    return _keys(session, _keys_of_all(limit, before is not None), before)
-
-
-def keys_of_connection(
-    session: Session, connection_id: uuid.UUID, *, before: uuid.UUID | None = None, limit: int = 50
-) -> Sequence[Key]:
-    """Return which records `of_connection` would return."""
-    return _keys(session, _keys_of_connection(limit, before is not None), before, connection_id)
-
-
-def keys_of_container(
-    session: Session, container_id: uuid.UUID, *, before: uuid.UUID | None = None, limit: int = 50
-) -> Sequence[Key]:
-    """Return which records `of_container` would return."""
-    return _keys(session, _keys_of_container(limit, before is not None), before, container_id)
-
-
-def _keys(
-    session: Session, statement: Select[Any], before: uuid.UUID | None, of: uuid.UUID | None = None
-) -> Sequence[Key]:
-    bound = {"before": before, "of": of}
-    given = {name: value for name, value in bound.items() if value is not None}
-    return [Key(*row) for row in plain.read(session, statement, given).all()]
-
-
-@lru_cache(KEPT)
-def _keys_of_all(limit: int, is_before: bool) -> Select[Any]:  # noqa: FBT001 - a part of the key
-    of_it = AcpConnection.id == AcpMessage.connection_id
-    container = select(Container.name).join(AcpConnection).where(of_it).scalar_subquery()
-    statement: Select[Any] = _last_keys(limit, is_before).add_columns(container)
-    return statement
-
-
-@lru_cache(KEPT)
-def _keys_of_connection(limit: int, is_before: bool) -> Select[Any]:  # noqa: FBT001 - a part of the key
-    statement: Select[Any] = _last_keys(limit, is_before).where(AcpMessage.connection_id == _OF)
-    return statement
-
-
-@lru_cache(KEPT)
-def _keys_of_container(limit: int, is_before: bool) -> Select[Any]:  # noqa: FBT001 - a part of the key
-    connections = _latest_connections(_OF)
-    of_each = _last_keys(limit, is_before).where(AcpMessage.connection_id == connections.c.id)
-    key = of_each.correlate(connections).lateral()
-    joined = select(key.c.id, key.c.connection_id).select_from(connections).join(key, true())
-    return joined.order_by(key.c.id.desc()).limit(fixed(limit))
-
-
-def _last_keys(limit: int, is_before: bool) -> Any:  # noqa: FBT001 - as above
-    statement = select(AcpMessage.id, AcpMessage.connection_id).order_by(AcpMessage.id.desc())
-    return (statement.where(AcpMessage.id < _BEFORE) if is_before else statement).limit(fixed(limit))
-
-
-def _latest_connections(container_id: Any) -> Subquery:
+def latest_connections(container_id: Any) -> Subquery:
+    """Select the ids of the connections that a container's timeline looks into."""
     of_it = select(AcpConnection.id).where(AcpConnection.container_id == container_id)
     return of_it.order_by(AcpConnection.id.desc()).limit(fixed(RECENT_CONNECTIONS)).subquery()
 

@@ -7,9 +7,7 @@ first does, and a row that comes or goes elsewhere moves none from one page to a
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import json
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import bindparam, tuple_
 
-from app.errors import Invalid
-from app.queries import plain
+from app.queries import cursors, plain
 from app.queries.fixed import fixed
 
 if TYPE_CHECKING:
@@ -36,10 +33,6 @@ LIMIT: Final = 50
 """Rows of a page."""
 SKEW: Final = dt.timedelta(minutes=15)
 """How far the clock that made an id may be from the database's."""
-LONGEST: Final = 1000
-"""Characters of a cursor; a name has 100."""
-NOT_ONE: Final = "it is not one of this list and order; start at its first page"
-BIGGEST: Final = 2**31 - 1
 KEPT: Final = 256
 """Statements of pages that are kept."""
 
@@ -146,8 +139,8 @@ def _page(
     has_before = more if back else where.after is not None
     return Page(
         [make(row[:-keys]) for row in found],
-        write(where.sort, found[0][-keys:]) if found and has_before else None,
-        write(where.sort, found[-1][-keys:]) if found and (back or more) else None,
+        cursors.write(where.sort, found[0][-keys:]) if found and has_before else None,
+        cursors.write(where.sort, found[-1][-keys:]) if found and (back or more) else None,
     )
 
 
@@ -157,7 +150,8 @@ def keyed(
     """Return a statement's page, and the values of its cursor."""
     cursor = where.after if where.after is not None else where.before
     back = where.after is None and where.before is not None
-    values = [] if cursor is None else _parse(cursor, where.sort, order)
+    kinds = [order.kind] if order.tie is None else [order.kind, uuid.UUID]
+    values = [] if cursor is None else cursors.read(cursor, where.sort, kinds)
     bound = {f"cursor_{place}": value for place, value in enumerate(values)}
     return _ordered(statement, order, where.falls is not back, bool(bound), limit), bound
 
@@ -187,56 +181,3 @@ def _ordered(
         .order_by(*ways)
         .limit(fixed(limit))
     )
-
-
-def write(sort: str, key: Sequence[Any]) -> str:
-    """Write a cursor: opaque to people, and read again by `_parse` only."""
-    values = [value if isinstance(value, str | int) else str(value) for value in key]
-    text = json.dumps([sort, *values], separators=(",", ":"), ensure_ascii=False)
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _parse(cursor: str, sort: str, order: Order) -> list[Any]:
-    kinds = [str, order.kind] if order.tie is None else [str, order.kind, uuid.UUID]
-    try:
-        said = zip(kinds, _decode(cursor), strict=True)
-        name, *values = [_READ[kind](value) for kind, value in said]
-    except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise Invalid("cursor", NOT_ONE) from error
-    if name != sort:
-        raise Invalid("cursor", NOT_ONE)
-    return values
-
-
-def _decode(cursor: str) -> Any:
-    if len(cursor) > LONGEST:
-        raise ValueError(cursor)
-    return json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise ValueError(value)
-    value.encode()  # a lone half of a surrogate pair is no text
-    return value
-
-
-def _int(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not -BIGGEST <= value <= BIGGEST:
-        raise ValueError(value)
-    return value
-
-
-def _moment(value: object) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(_text(value))
-    if moment.tzinfo is None:
-        raise ValueError(value)
-    return moment
-
-
-_READ: Final[Mapping[type, Callable[[object], Any]]] = {
-    str: _text,
-    int: _int,
-    dt.datetime: _moment,
-    uuid.UUID: lambda value: uuid.UUID(_text(value)),
-}

@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, select
 from app.errors import NotFound
 from app.models import ProtocolMigration, RolloutContainer
 from app.protocol.rollout_states import PartState
-from app.queries import paging
+from app.queries import cursors, paging
 from app.queries.narrowing import Narrowing
 from app.queries.paging import Order
 
@@ -119,5 +119,5 @@ def _conditions(narrowed: PartFilter) -> Iterator[ColumnElement[bool]]:
         yield RolloutContainer.name.icontains(narrowed.text, autoescape=True)
     if narrowed.state:
         yield RolloutContainer.state == narrowed.state
-    if narrowed.wave.isdecimal() and len(narrowed.wave) < len(str(paging.BIGGEST)):
+    if narrowed.wave.isdecimal() and len(narrowed.wave) < len(str(cursors.BIGGEST)):
         yield RolloutContainer.wave == int(narrowed.wave)

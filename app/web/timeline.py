@@ -10,12 +10,12 @@ from flask import abort, request, url_for
 
 from app.extensions import db
 from app.live.fragments import TIMELINE_ROWS
-from app.queries import messages
+from app.queries import message_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.queries.messages import Key
+    from app.queries.message_keys import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +31,11 @@ class Timeline:
 
     @classmethod
     def of_container(cls, container_id: uuid.UUID) -> Timeline:
-        return cls._read("container", container_id, messages.keys_of_container)
+        return cls._read("container", container_id, message_keys.of_container)
 
     @classmethod
     def of_connection(cls, connection_id: uuid.UUID) -> Timeline:
-        return cls._read("connection", connection_id, messages.keys_of_connection)
+        return cls._read("connection", connection_id, message_keys.of_connection)
 
     @classmethod
     def _read(cls, noun: str, subject: uuid.UUID, query: Callable[..., Sequence[Key]]) -> Timeline:

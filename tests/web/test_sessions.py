@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.queries import acp_sessions, paging
+from app.queries import acp_sessions, cursors
 from app.services import rollups
 from tests.support.records import MOMENT, connect, record
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COUNTS = '<td class="num" data-label="prompts">{}</td><td class="num" data-label="messages">{}</td>'
 HOSTILE = "<img src=x onerror=alert(1)>"
-LEAST = paging.write("active", (MOMENT.replace(year=1990), "00000000-0000-0000-0000-000000000000"))
+LEAST = cursors.write("active", (MOMENT.replace(year=1990), "00000000-0000-0000-0000-000000000000"))
 
 
 def converse(world: World, session_id: str = "sess/1") -> str:
