@@ -51,7 +51,8 @@ WINDOW: Final = dt.timedelta(days=1)
 """Older requests are not looked for across the fleet; the connection's page still shows them."""
 NO_ID: Final = cast(null(), UUID)
 NO_TEXT: Final = cast(null(), Text)
-MOST: Final = 500
+MOST: Final = 10_000
+"""Open requests that are looked at, the oldest."""
 UPDATES: Final = 500
 """Of a connection's last records so many are looked through for a prompt's last sign of life."""
 
@@ -72,7 +73,7 @@ class Stuck(NamedTuple):
 
 
 class StuckList(NamedTuple):
-    """The oldest of all that is stuck, how much there is of each kind, and whether there may be more."""
+    """The oldest of what is stuck, how much there is of each kind, and whether more requests may be."""
 
     items: Sequence[Stuck]
     counts: dict[str, int]
@@ -87,11 +88,14 @@ def find(session: Session, now: dt.datetime, *, kind: str = "", limit: int = 10)
     """Return what is stuck, the oldest first; with a kind only its items, but all counts."""
     late = now - dt.timedelta(seconds=PATIENCE_SECONDS)
     found = union_all(_agents(), _connections(late), _requests(now, late)).subquery()
-    rows = session.execute(select(found).order_by(found.c.since).limit(MOST))
-    items = [Stuck(*row) for row in rows]
-    counts = {name: sum(each.kind == name for each in items) for name in KINDS}
-    chosen = [each for each in items if kind in {"", each.kind}][:limit]
-    return StuckList([_heard(session, each) for each in chosen], counts, len(items) >= MOST)
+    place = func.row_number().over(partition_by=found.c.kind, order_by=found.c.since).label("place")
+    of_kind = func.count().over(partition_by=found.c.kind).label("of_kind")
+    ranked = select(found, of_kind, place).subquery()
+    rows = session.execute(select(ranked).where(ranked.c.place <= limit).order_by(ranked.c.since)).all()
+    counts = dict.fromkeys(KINDS, 0) | {row.kind: row.of_kind for row in rows}
+    items = [Stuck(*row[: len(found.c)]) for row in rows if kind in {"", row.kind}][:limit]
+    asked = sum(counts[each] for each in (PERMISSION, PROMPT, REQUEST))
+    return StuckList([_heard(session, each) for each in items], counts, asked >= MOST)
 
 
 def _heard(session: Session, item: Stuck) -> Stuck:
@@ -141,7 +145,7 @@ def _connections(late: dt.datetime) -> Select[Any]:
 
 
 def _requests(now: dt.datetime, late: dt.datetime) -> Select[Any]:
-    """Select the requests, of agents and of callers, that nobody has answered; at most MOST, the oldest."""
+    """Select the requests, of agents and of callers, that nobody has answered."""
     kind = case(
         (AcpOpenRequest.direction == Direction.INBOUND, PERMISSION),
         (AcpOpenRequest.method == PROMPT_METHOD, PROMPT),

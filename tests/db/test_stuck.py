@@ -127,3 +127,20 @@ def test_it_is_found_however_much_came_after_it_and_reads_no_more(
     found = stuck.find(session, NOW).items
     assert [each.message_id for each in found] == [asked.id]
     assert session.scalars(select(AcpOpenRequest.id)).all() == [asked.id]
+
+
+def test_much_of_one_kind_hides_nothing_of_another(
+    session: Session, connection: AcpConnection, register: Register
+) -> None:
+    for number in range(2, 7):
+        lost = connected(session, register(f"web-{number}"))
+        connections.move(session, lost, ConnectionStatus.ERROR, "closed with 1011")
+    of_all = AcpConnectionTransition.to_status == ConnectionStatus.ERROR
+    session.execute(update(AcpConnectionTransition).where(of_all).values(at=ago(9000)))
+    asked = record(session, connection, 100, direction="inbound", method="session/request_permission")
+    found = stuck.find(session, NOW, limit=3)
+    assert [each.kind for each in found.items] == ["connection"] * 3
+    assert (found.counts["connection"], found.counts["permission"], found.total) == (5, 1, 6)
+    of_kind = stuck.find(session, NOW, kind="permission", limit=3)
+    assert [each.message_id for each in of_kind.items] == [asked.id]
+    assert of_kind.counts == found.counts
