@@ -75,7 +75,7 @@ def _status(value: str) -> Condition:
     answer = aliased(AcpMessage)
     answered = select(answer.id).where(answer.reply_to == AcpMessage.id).exists()
     statuses: Mapping[str, Condition] = {
-        "error": AcpMessage.error.is_(True),
+        "error": AcpMessage.error.expression,  # as its index has it
         "ok": not_(AcpMessage.error),
         "unanswered": and_((AcpMessage.rpc_kind == RpcKind.REQUEST).is_(True), not_(answered)),
         "undelivered": not_(AcpMessage.processed),

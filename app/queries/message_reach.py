@@ -63,9 +63,13 @@ def floor(
     before: uuid.UUID | None,
     least: uuid.UUID | None = None,
     *,
+    only: Sequence[ColumnElement[bool]] = (),
     offset: int,
 ) -> AcpMessage | None:
-    """Find the record behind the latest so many, between two ids; None if there are no more than these."""
-    bounds = [] if before is None else [AcpMessage.id < before]
+    """Find the record behind the latest so many, between two ids; None if there are no more than these.
+
+    With `only`, of those alone for which it holds.
+    """
+    bounds = [*only, *([] if before is None else [AcpMessage.id < before])]
     bounds += [] if least is None else [AcpMessage.id >= least]
     return session.scalar(latest(select(AcpMessage).where(*bounds), within, 1, offset=offset))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from collections.abc import Set as AbstractSet
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from app.queries.message_filter import Term
@@ -54,7 +54,8 @@ class _Scope(NamedTuple):
     """What a page looks for and where: connections, and ids from `since` to below `ceiling`.
 
     It looks at no more than `most` records, or some more by the index, and no further after `until`, a moment
-    of the monotonic clock.
+    of the monotonic clock. Where it looks at one after the other, it looks at those alone for which `only`
+    holds, as an index of their own finds them.
     """
 
     terms: Sequence[Term]
@@ -63,6 +64,7 @@ class _Scope(NamedTuple):
     ceiling: uuid.UUID | None
     most: int
     until: float
+    only: Sequence[ColumnElement[bool]] = ()
 
 
 class Found(NamedTuple, Generic[Record]):
@@ -81,7 +83,8 @@ def page(
 ) -> Found[AcpMessage]:
     """Return the latest matches, or the latest before a cursor."""
     within, until = whereabouts(session, terms), time.monotonic() + SECONDS
-    scope = _Scope(terms, within, _since(terms), _ceiling(terms, before), WINDOW, until)
+    only = _only(terms) if within is None else ()
+    scope = _Scope(terms, within, _since(terms), _ceiling(terms, before), WINDOW, until, only)
     codes = message_grams.needed(session, terms)
     if not codes:
         return _look_through(session, scope, scope.since, limit)
@@ -137,7 +140,8 @@ def _look_through(session: Session, scope: _Scope, least: uuid.UUID | None, limi
     below, step = scope.ceiling, min(FIRST_RECORDS, scope.most)
     while True:
         # Without a term every record matches, and none has to be looked for.
-        end = floor(session, scope.within, below, least, offset=step) if scope.terms else None
+        bounds = (scope.within, below, least)
+        end = floor(session, *bounds, only=scope.only, offset=step) if scope.terms else None
         records += _matches(session, scope, below, end.id if end else least, limit + 1 - len(records))
         if len(records) > limit:
             return Found(records[:limit], records[limit - 1].id, None)
@@ -212,6 +216,12 @@ def _among(matching: Select[AcpMessage], limit: int) -> Select[AcpMessage]:
     """Take the latest of the matches in some `blocks`."""
     record = aliased(AcpMessage, message_index.records_of(matching))
     return select(record).order_by(record.id.desc()).limit(limit)
+
+
+def _only(terms: Sequence[Term]) -> Sequence[ColumnElement[bool]]:
+    """Return what a filter names that an index of the fleet's serves: errors."""
+    wanted = any(_names(each, {"status"}) and each.value == "error" for each in terms)
+    return [AcpMessage.error.expression] if wanted else []
 
 
 def _since(terms: Sequence[Term]) -> uuid.UUID | None:

@@ -204,24 +204,45 @@ def test_a_page_without_time_has_looked_at_some(
     assert (list(last.records), last.older) == ([made[0]], None)
 
 
+def test_errors_are_found_by_their_index_however_far_behind(
+    session: Session, connect: Callable[[str], AcpConnection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_search, "SECONDS", 0)
+    monkeypatch.setattr(message_search, "FIRST_RECORDS", 3)
+    connection = connect("web-1")
+    made = [add(session, connection, method="m", error=number in {0, 1, 14}) for number in range(15)]
+    found = message_search.page(session, parse("status:error"))
+    assert (list(found.records), found.older) == ([made[14], made[1], made[0]], None)
+
+
+@pytest.mark.parametrize("asked", ["method:odd", "status:error", "status:error method:odd"])
 @pytest.mark.parametrize("limit", [1, 3, 4, 20])
 def test_a_page_looks_on_until_it_is_full(
-    session: Session, connect: Callable[[str], AcpConnection], monkeypatch: pytest.MonkeyPatch, limit: int
+    session: Session,
+    connect: Callable[[str], AcpConnection],
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    asked: str,
 ) -> None:
     """However few are looked at at first, nothing is left out where one step ends and another begins."""
     monkeypatch.setattr(message_search, "SECONDS", 60)
     monkeypatch.setattr(message_search, "FIRST_RECORDS", 2)
     connection = connect("web-1")
-    made = [add(session, connection, method="odd" if number % 2 else "m") for number in range(16)]
+    made = [
+        add(session, connection, method="odd" if number % 2 else "m", error=number % 3 > 0)
+        for number in range(16)
+    ]
+    wanted = [each for each in made if each.method == "odd"] if "odd" in asked else made
+    wanted = [each for each in wanted if each.error] if "error" in asked else wanted
     seen, before = [], None
     while True:
-        found = message_search.page(session, parse("method:odd"), before=before, limit=limit)
+        found = message_search.page(session, parse(asked), before=before, limit=limit)
         assert found.looked_to is None
         seen += [each.id for each in found.records]
         before = found.older
         if before is None:
             break
-    assert seen == [each.id for each in made[1::2]][::-1]
+    assert seen == [each.id for each in wanted][::-1]
 
 
 def test_a_time_in_the_past_is_jumped_to(
