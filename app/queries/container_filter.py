@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal_column, or_, select
 
 from app.models import (
     ConnectionAction,
@@ -18,17 +19,20 @@ from app.models import (
     Gateway,
 )
 from app.protocol.states import ConnectionStatus, ContainerStatus
-from app.queries import connection_actions, waiting
+from app.queries import connection_actions, plain, waiting
 from app.queries.fixed import fixed
-from app.queries.paging import Order
+from app.queries.paging import KEPT, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.orm import Session
 
 NEVER: Final = "never"
 """The filter's word for a container that has had no connection yet."""
+FEW: Final = 150
+"""Containers that a text finds, up to which they are read and then sorted."""
 ENDED_WITHIN: Final = dt.timedelta(hours=1)
 """How long ago a connection has ended recently."""
 
@@ -77,11 +81,30 @@ ORDERS: Final[Mapping[str, Order]] = {
 }
 """By what the list is sorted: errors first where it is by state."""
 _IN_STATE: Final = {**ORDERS, "name": Order(column=ContainerStanding.name, kind=str)}
+# By expressions, which no index serves: PostgreSQL takes what is found for evenly spread, and would rather
+# walk along an order, through most of the fleet, than find a few by the index of texts.
+_NOTHING: Final = {str: "''", int: "0", dt.datetime: "interval '0'"}
+_FOUND: Final = {
+    name: replace(order, column=order.column + literal_column(_NOTHING[order.kind], order.column.type))
+    for name, order in ORDERS.items()
+}
 
 
-def orders(narrowed: ContainerFilter) -> Mapping[str, Order]:
-    """Return the same orders by the columns whose index serves under a filter."""
+def orders(session: Session, narrowed: ContainerFilter) -> Mapping[str, Order]:
+    """Return the same orders by what serves under a filter."""
+    if narrowed.text and _are_few(session, narrowed.text):
+        return _FOUND
     return _IN_STATE if narrowed.status else ORDERS
+
+
+def _are_few(session: Session, text: str) -> bool:
+    return bool(plain.read(session, _few(text)).scalar_one())
+
+
+@lru_cache(KEPT)
+def _few(text: str) -> Select[Any]:
+    some = select(Container.id).where(*_texts(text)).limit(fixed(FEW + 1)).subquery()
+    return select(func.count() <= fixed(FEW)).select_from(some)
 
 
 def narrow(statement: Select[Any], narrowed: ContainerFilter) -> Select[Any]:
@@ -99,11 +122,15 @@ def found(narrowed: ContainerFilter) -> Select[Any]:
     return narrow(statement, narrowed)
 
 
-def _conditions(narrowed: ContainerFilter) -> Iterator[ColumnElement[bool]]:
-    for word in narrowed.text.split():
+def _texts(text: str) -> Iterator[ColumnElement[bool]]:
+    for word in text.split():
         columns = (Container.name, Container.image, Container.owner)
         said = [column.icontains(word, autoescape=True) for column in columns]
         yield or_(*said, *([_labelled(word)] if "=" in word else []))
+
+
+def _conditions(narrowed: ContainerFilter) -> Iterator[ColumnElement[bool]]:
+    yield from _texts(narrowed.text)
     if narrowed.protocol:
         yield ContainerSession.protocol_type == narrowed.protocol
     if narrowed.status:

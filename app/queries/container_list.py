@@ -93,7 +93,7 @@ def page(
     Raises:
         Invalid: the cursor is none of this list.
     """
-    statement, by = rows_of(narrowed), orders(narrowed)
+    statement, by = rows_of(narrowed), orders(session, narrowed)
     return paging.read(session, statement, by, where, make=ContainerRow._make, limit=limit)
 
 
@@ -103,7 +103,7 @@ def keys(session: Session, narrowed: ContainerFilter, where: Where) -> Page[Cont
     Raises:
         Invalid: the cursor is none of this list.
     """
-    statement, by = keys_of(narrowed), orders(narrowed)
+    statement, by = keys_of(narrowed), orders(session, narrowed)
     return paging.read(session, statement, by, where, make=ContainerKey._make)
 
 

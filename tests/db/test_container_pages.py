@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.embedded import PLANNING
 from app.errors import NotFound
 from app.queries import container_list, containers
-from app.queries.container_filter import NEVER, ORDERS, ContainerFilter, Only
+from app.queries.container_filter import NEVER, ORDERS, ContainerFilter, Only, orders
 from app.queries.paging import Where, keyed
 
 if TYPE_CHECKING:
@@ -273,6 +273,23 @@ def test_ten_thousand_are_not_sorted(
         if node["Node Type"] in {"Sort", "Incremental Sort"}:
             below = {each.get("Relation Name") for each in nodes(node)}
             assert not below & {"container", "container_standing"}
+
+
+@pytest.mark.parametrize("sort", list(ORDERS))
+def test_a_few_are_found_by_a_part_of_their_name_without_reading_all(
+    crowded: psycopg.Connection[Any], sort: str
+) -> None:
+    narrowed = ContainerFilter(text="-0077")
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(crowded.info.dsn))
+    with Session(engine) as session:
+        by = orders(session, narrowed)
+        assert orders(session, ContainerFilter(text="agent:1")) is ORDERS, "of many, a page is walked to"
+    engine.dispose()
+    statement, _ = keyed(container_list.keys_of(narrowed), by[sort], Where(sort, falls=False), 51)
+    plans = list(nodes(plan_of(crowded, statement, "ANALYZE, ")))
+    read = [node for node in plans if node.get("Relation Name") == "container"]
+    assert any(node.get("Index Name") == "ix_container_text" for node in plans)
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) == 10
 
 
 @pytest.mark.parametrize("waiting", [100, 10_000])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from app.models import Base
 from app.services.configurations import ConfigurationValues
@@ -184,7 +184,9 @@ def test_models_and_migrations_agree_for_alembic(database_url: str) -> None:
 def test_models_and_migrations_agree_in_the_catalogs(database_url: str, empty_database_url: str) -> None:
     """More than Alembic looks at: CHECKs, their names, storage options, what happens on delete."""
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(empty_database_url))
-    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE EXTENSION pg_trgm"))  # which is no model's
+        Base.metadata.create_all(connection)
     engine.dispose()
     with psycopg.connect(database_url) as migrated, psycopg.connect(empty_database_url) as made:
         assert structure(made) == structure(migrated)
