@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sqlalchemy.exc import DataError, IntegrityError
 
-from app.errors import LeaseLost
 from app.gateway.rows import Book
 from app.models import AcpConnection
 from app.protocol.endings import US
@@ -123,7 +122,7 @@ class Ledger:
         lease = self._lease
         left = await self._context.adoptions.ask(Adoption(lease.container_id, lease.epoch))
         if left is None:
-            raise LeaseLost(f"container {lease.container_id} is not this gateway's under epoch {lease.epoch}")
+            raise leases.lost(lease.container_id, lease.epoch)
         adopted = []
         for each in left:
             book = await self._book(each.connection_id)
@@ -133,10 +132,14 @@ class Ledger:
         return adopted
 
     async def _book(self, connection_id: uuid.UUID) -> Book:
-        """Return the one book of a connection, whose numbers the database counts from now on."""
+        """Return the one book of a connection, whose numbers the database counts from now on.
+
+        Raises:
+            LeaseLost: it has been removed, and its container with it.
+        """
         if connection_id not in self._books:
             if not await self._context.sequences.ask(connection_id):
-                raise LeaseLost(f"connection {connection_id} has been removed")
+                raise leases.lost(self._lease.container_id, self._lease.epoch)
             self._books[connection_id] = Book(self._lease, connection_id)
         return self._books[connection_id]
 

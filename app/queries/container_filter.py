@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, literal_column, or_, select
+from sqlalchemy import func, or_, select
 
 from app.models import (
     ConnectionAction,
@@ -24,7 +24,8 @@ from app.queries.fixed import fixed
 from app.queries.paging import KEPT, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import uuid
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 NEVER: Final = "never"
 """The filter's word for a container that has had no connection yet."""
 FEW: Final = 150
-"""Containers that a text finds, up to which they are read and then sorted."""
+"""Containers up to which those that a text finds are looked up by their ids."""
 ENDED_WITHIN: Final = dt.timedelta(hours=1)
 """How long ago a connection has ended recently."""
 
@@ -81,30 +82,26 @@ ORDERS: Final[Mapping[str, Order]] = {
 }
 """By what the list is sorted: errors first where it is by state."""
 _IN_STATE: Final = {**ORDERS, "name": Order(column=ContainerStanding.name, kind=str)}
-# By expressions, which no index serves: PostgreSQL takes what is found for evenly spread, and would rather
-# walk along an order, through most of the fleet, than find a few by the index of texts.
-_NOTHING: Final = {str: "''", int: "0", dt.datetime: "interval '0'"}
-_FOUND: Final = {
-    name: replace(order, column=order.column + literal_column(_NOTHING[order.kind], order.column.type))
-    for name, order in ORDERS.items()
-}
 
 
-def orders(session: Session, narrowed: ContainerFilter) -> Mapping[str, Order]:
-    """Return the same orders by what serves under a filter."""
-    if narrowed.text and _are_few(session, narrowed.text):
-        return _FOUND
+def orders(narrowed: ContainerFilter) -> Mapping[str, Order]:
+    """Return the same orders by the columns whose index serves under a filter."""
     return _IN_STATE if narrowed.status else ORDERS
 
 
-def _are_few(session: Session, text: str) -> bool:
-    return bool(plain.read(session, _few(text)).scalar_one())
+def few(session: Session, text: str) -> Sequence[uuid.UUID] | None:
+    """Return the ids of the containers that a text finds, None if they are more than FEW.
+
+    They are asked for by themselves: PostgreSQL takes them for evenly spread, and would rather walk along the
+    list's order, through most of the fleet, than find a few by the index of texts.
+    """
+    ids = plain.read(session, _some(text)).scalars().all()
+    return ids if len(ids) <= FEW else None
 
 
 @lru_cache(KEPT)
-def _few(text: str) -> Select[Any]:
-    some = select(Container.id).where(*_texts(text)).limit(fixed(FEW + 1)).subquery()
-    return select(func.count() <= fixed(FEW)).select_from(some)
+def _some(text: str) -> Select[Any]:
+    return select(Container.id).where(*_texts(text)).limit(fixed(FEW + 1))
 
 
 def narrow(statement: Select[Any], narrowed: ContainerFilter) -> Select[Any]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import ARRAY, DateTime, Text, Uuid, and_, case, cast, func, select, true
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, and_, bindparam, case, cast, func, select, true
 
 from app.models import AcpConnection, ConnectionAction, Container, ContainerSession, ContainerStanding
 from app.protocol.states import ConnectionStatus
 from app.queries import connection_actions, paging, plain, waiting
-from app.queries.container_filter import found, narrow, orders
+from app.queries.container_filter import few, found, narrow, orders
 from app.queries.fixed import fixed
 from app.queries.versions import version
 
 if TYPE_CHECKING:
     import datetime as dt
     import uuid
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
@@ -93,8 +94,9 @@ def page(
     Raises:
         Invalid: the cursor is none of this list.
     """
-    statement, by = rows_of(narrowed), orders(session, narrowed)
-    return paging.read(session, statement, by, where, make=ContainerRow._make, limit=limit)
+    statement, given = _among(session, rows_of, narrowed)
+    by = orders(narrowed)
+    return paging.read(session, statement, by, where, make=ContainerRow._make, limit=limit, given=given)
 
 
 def keys(session: Session, narrowed: ContainerFilter, where: Where) -> Page[ContainerKey]:
@@ -103,8 +105,18 @@ def keys(session: Session, narrowed: ContainerFilter, where: Where) -> Page[Cont
     Raises:
         Invalid: the cursor is none of this list.
     """
-    statement, by = keys_of(narrowed), orders(session, narrowed)
-    return paging.read(session, statement, by, where, make=ContainerKey._make)
+    statement, given = _among(session, keys_of, narrowed)
+    return paging.read(session, statement, orders(narrowed), where, make=ContainerKey._make, given=given)
+
+
+def _among(
+    session: Session, selected: Callable[..., Select[Any]], narrowed: ContainerFilter
+) -> tuple[Select[Any], Mapping[str, Any]]:
+    """Return a list's statement, and its parameters: the ids of those that a text finds, if they are few."""
+    ids = few(session, narrowed.text) if narrowed.text else None
+    if ids is None:
+        return selected(narrowed), {}
+    return selected(replace(narrowed, text=""), among=True), {"ids": ids}
 
 
 def of_keys(session: Session, keys: Sequence[ContainerKey]) -> Mapping[ContainerKey, ContainerRow]:
@@ -190,15 +202,16 @@ def _joined(asked: Any, selected: Any) -> Any:
 
 _LINES: Final[Select[Any]] = _lines()
 _KEYS: Final[Select[Any]] = _keys()
+_IS_AMONG: Final = Container.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))
 
 
 @lru_cache(paging.KEPT)
-def rows_of(narrowed: ContainerFilter) -> Select[Any]:
-    """Select the lines that a filter finds, in no order."""
-    return narrow(_LINES, narrowed)
+def rows_of(narrowed: ContainerFilter, *, among: bool = False) -> Select[Any]:
+    """Select the lines that a filter finds, in no order; `among` those of some `ids`, a parameter."""
+    return narrow(_LINES.where(_IS_AMONG) if among else _LINES, narrowed)
 
 
 @lru_cache(paging.KEPT)
-def keys_of(narrowed: ContainerFilter) -> Select[Any]:
+def keys_of(narrowed: ContainerFilter, *, among: bool = False) -> Select[Any]:
     """Select which lines they are, with their versions, in no order."""
-    return narrow(_KEYS, narrowed)
+    return narrow(_KEYS.where(_IS_AMONG) if among else _KEYS, narrowed)

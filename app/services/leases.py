@@ -196,7 +196,12 @@ def fence(session: Session, container_id: uuid.UUID, gateway_id: uuid.UUID, epoc
         .with_for_update(read=True)
     ).one_or_none()
     if lease is None or lease.gateway_id != gateway_id or lease.epoch != epoch:
-        raise LeaseLost(f"container {container_id} is not this gateway's under epoch {epoch}")
+        raise lost(container_id, epoch)
+
+
+def lost(container_id: uuid.UUID, epoch: int) -> LeaseLost:
+    """Say that another gateway holds a container now, or nobody does because it has been removed."""
+    return LeaseLost(f"container {container_id} is not this gateway's under epoch {epoch}")
 
 
 def give_back(session: Session, gateway_id: uuid.UUID, held: Iterable[tuple[uuid.UUID, int]]) -> None:

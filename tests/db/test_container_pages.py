@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from app.embedded import PLANNING
 from app.errors import NotFound
-from app.queries import container_list, containers
-from app.queries.container_filter import NEVER, ORDERS, ContainerFilter, Only, orders
+from app.queries import container_filter, container_list, containers
+from app.queries.container_filter import NEVER, ORDERS, ContainerFilter, Only
 from app.queries.paging import Where, keyed
 
 if TYPE_CHECKING:
@@ -279,17 +279,35 @@ def test_ten_thousand_are_not_sorted(
 def test_a_few_are_found_by_a_part_of_their_name_without_reading_all(
     crowded: psycopg.Connection[Any], sort: str
 ) -> None:
-    narrowed = ContainerFilter(text="-0077")
+    plans: list[list[dict[str, Any]]] = []
+
+    def explain(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+        plans.append(list(nodes(cursor.fetchone()[0][0]["Plan"])))
+
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(crowded.info.dsn))
     with Session(engine) as session:
-        by = orders(session, narrowed)
-        assert orders(session, ContainerFilter(text="agent:1")) is ORDERS, "of many, a page is walked to"
+        session.execute(text(PLANNING))
+        event.listen(engine, "before_cursor_execute", explain)
+        found = container_list.keys(session, ContainerFilter(text="-0077"), Where(sort, falls=False))
     engine.dispose()
-    statement, _ = keyed(container_list.keys_of(narrowed), by[sort], Where(sort, falls=False), 51)
-    plans = list(nodes(plan_of(crowded, statement, "ANALYZE, ")))
-    read = [node for node in plans if node.get("Relation Name") == "container"]
-    assert any(node.get("Index Name") == "ix_container_text" for node in plans)
+    assert len(found.rows) == 10
+    by_text, lines = plans
+    assert any(node.get("Index Name") == "ix_container_text" for node in by_text)
+    read = [node for node in lines if node.get("Relation Name") == "container"]
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) == 10
+
+
+@pytest.mark.parametrize("sort", list(ORDERS))
+def test_many_that_a_text_finds_are_walked_to(
+    filled: Session, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than are looked up by their ids; the pages are the same."""
+    where = Where(sort, falls=False)
+    by_ids = container_list.page(filled, ContainerFilter(text="agent"), where).rows
+    assert len(by_ids) > 1
+    monkeypatch.setattr(container_filter, "FEW", 0)
+    assert container_list.page(filled, ContainerFilter(text="agent"), where).rows == by_ids
 
 
 @pytest.mark.parametrize("waiting", [100, 10_000])
