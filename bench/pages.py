@@ -52,7 +52,6 @@ PAGES: Final = {
     "containers": "/containers",
     "containers, in the middle": "/containers?after={middle}",
     "containers, in a state": "/containers?status=error",
-    "containers, by a part of the name": "/containers?q=web-07",
     "containers, by errors": "/containers?sort=errors",
     "containers, by activity": "/containers?sort=activity",
     "containers, by latency": "/containers?sort=latency",
