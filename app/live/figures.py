@@ -22,6 +22,19 @@ class Overview(Beating):
         return [(f"overview_{name}", {}) for name in names]
 
 
+class Stuck(Beating):
+    """What is stuck, of a kind or all: nothing rings when something has waited for too long."""
+
+    every = 5.0
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._subject = {"kind": kind}
+
+    def _facts(self) -> Sequence[tuple[str, dict[str, Any]]]:
+        return [("stuck", self._subject)]
+
+
 class Gateways(Beating):
     """The gateways, with their heartbeats."""
 

@@ -94,6 +94,7 @@ FRAGMENTS: Final[Mapping[str, Fragment]] = {
     "container_ends": Fragment("connections/_ends.html", connection_fragments.ended_of_container),
     "container_band": Fragment("connections/_band.html", connection_fragments.noted_states_of_container),
     "container_spans": Fragment("connections/_spans.html", connection_fragments.states_of_container),
+    "stuck": Fragment("overview/_stuck_list.html", overview_fragments.stuck_list),
     "overview_stuck": Fragment("overview/_stuck.html", overview_fragments.stuck_first),
     "overview_figures": Fragment("overview/_figures.html", overview_fragments.figures),
     "overview_rates": Fragment("overview/_rates.html", overview_fragments.rates),

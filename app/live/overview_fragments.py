@@ -26,10 +26,17 @@ if TYPE_CHECKING:
 
 SHOWN_STUCK: Final = 6
 """How much of what is stuck the overview lists."""
+MOST_STUCK: Final = 200
+"""How much of it its own page lists."""
 
 
 def stuck_first(session: Session) -> Mapping[str, Any]:
     return {"stuck": stuck.find(session, _now(), limit=SHOWN_STUCK), "kinds": stuck.KINDS}
+
+
+def stuck_list(session: Session, kind: str) -> Mapping[str, Any]:
+    found = stuck.find(session, _now(), kind=kind, limit=MOST_STUCK)
+    return {"stuck": found, "kinds": stuck.KINDS, "kind": kind}
 
 
 def figures(session: Session) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from flask_login import current_user
 from app.access import permission
 from app.errors import Invalid, NotFound
 from app.extensions import db, sock
-from app.live.figures import Gateways, Overview, Statistics
+from app.live.figures import Gateways, Overview, Statistics, Stuck
 from app.live.hub import TooManyViewers
 from app.live.lists import Connections, Containers, Migrations, Revisions, Sessions
 from app.live.rollouts import RolloutPage, Rollouts
@@ -31,6 +31,7 @@ from app.queries.protocol_migrations import ORDERS, MigrationFilter, check
 from app.queries.rollout_containers import PartFilter
 from app.queries.rollout_list import RolloutFilter
 from app.queries.statistics_view import View
+from app.queries.stuck import kind_of
 from app.services.configurations import LABELS
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ def containers(socket: Server) -> None:
 @live("/overview")
 def overview(socket: Server) -> None:
     _watch(socket, "overview", Overview)
+
+
+@live("/stuck")
+def stuck(socket: Server) -> None:
+    kind = kind_of(request.args.get("kind", ""))
+    _watch(socket, ("stuck", kind), lambda: Stuck(kind))
 
 
 @live("/gateways")

@@ -84,6 +84,11 @@ class StuckList(NamedTuple):
         return sum(self.counts.values())
 
 
+def kind_of(word: str) -> str:
+    """Return a kind that a URL names; empty, for all of them, where it is none."""
+    return word if word in KINDS else ""
+
+
 def find(session: Session, now: dt.datetime, *, kind: str = "", limit: int = 10) -> StuckList:
     """Return what is stuck, the oldest first; with a kind only its items, but all counts."""
     late = now - dt.timedelta(seconds=PATIENCE_SECONDS)

@@ -24,7 +24,6 @@ bp = Blueprint("overview", __name__)
 
 FIRST_LOOK: Final = dt.timedelta(days=1)
 """What somebody is shown who has never looked."""
-MOST_STUCK: Final = 200
 
 
 @bp.get("/")
@@ -58,10 +57,8 @@ def mark_seen() -> ResponseReturnValue:
 @bp.get("/stuck")
 @permission("read")
 def stuck_list() -> ResponseReturnValue:
-    kind = request.args.get("kind", "")
-    chosen = kind if kind in stuck.KINDS else ""
-    found = stuck.find(db.session(), moments.now(), kind=chosen, limit=MOST_STUCK)
-    return render_template("overview/stuck.html", stuck=found, kinds=stuck.KINDS, kind=chosen)
+    """List it, of a kind or all, the oldest first, live."""
+    return render_template("overview/stuck.html", kind=stuck.kind_of(request.args.get("kind", "")))
 
 
 def _since() -> dict[str, Changes | dt.datetime | str | None]:

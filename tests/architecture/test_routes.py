@@ -122,6 +122,7 @@ ROUTES = {
     "live.connection": READERS,
     "live.fleet_action": READERS,
     "live.gateways": READERS,
+    "live.stuck": READERS,
     "live.message": READERS,
     "live.statistics": READERS,
     "live.rollouts": READERS,

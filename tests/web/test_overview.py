@@ -168,6 +168,21 @@ def test_the_socket_brings_the_same_bytes_and_what_is_new(
     assert "not connected" in hear(socket, 'id="overview-stuck"')
 
 
+def test_the_list_of_what_is_stuck_is_live(
+    sign_in: SignIn, world: World, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.live.figures.Stuck.every", 0.2)
+    lose(world, world.connected(world.container("web-2")))
+    page = sign_in("viewer").get("/stuck?kind=connection").text
+    assert 'ws-connect="/live/stuck?kind=connection"' in page
+    socket = open_page("/live/stuck?kind=connection")
+    shown = hear(socket, 'id="stuck-list"')
+    assert shown in page
+    assert "web-2" not in shown
+    long_ago(world)
+    assert "web-2" in hear(socket, 'id="stuck-list"')
+
+
 def test_no_fragment_knows_its_viewer(app: Flask, world: World) -> None:
     world.connected(world.container())
     with app.test_request_context():

@@ -127,6 +127,7 @@ def test_no_partial_brings_its_own_envelope(
     world.session.commit()
     subjects: dict[str, dict[str, Any]] = {
         "gateways": {},
+        "stuck": {"kind": ""},
         "container_counts": {},
         "connection_counts": {},
         "connection_list": {"narrowed": ConnectionFilter(), "order": "", "query": ()},
