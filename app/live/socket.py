@@ -88,7 +88,7 @@ def protocol_migrations(socket: Server) -> None:
     try:
         check(narrowed)
     except Invalid:
-        socket.close(*CONFUSED)
+        CONFUSED.say(socket)
         return
     _watch(socket, ("protocol-migrations", narrowed, where), lambda: Migrations(narrowed, where))
 
@@ -117,7 +117,7 @@ def rollout(socket: Server, rollout_id: uuid.UUID) -> None:
     try:
         _watch(socket, topic, lambda: RolloutPage(rollout_id, narrowed, where))
     except Invalid:
-        socket.close(*CONFUSED)
+        CONFUSED.say(socket)
 
 
 @live("/connections")
@@ -149,7 +149,7 @@ def statistics(socket: Server) -> None:
     try:
         view = View.read(request.args)
     except Invalid:
-        socket.close(*CONFUSED)
+        CONFUSED.say(socket)
         return
     _watch(socket, ("statistics", view), lambda: Statistics(view))
 
@@ -159,7 +159,7 @@ def messages(socket: Server) -> None:
     try:
         terms = parse(request.args.get("filter", ""))
     except Invalid:
-        socket.close(*CONFUSED)
+        CONFUSED.say(socket)
         return
     _watch(socket, ("messages", terms), lambda: Search(terms))
 
@@ -203,8 +203,8 @@ def _watch(socket: Server, topic: Hashable, make: Callable[[], Channel]) -> None
             db.session.remove()  # the connection goes back to the pool: a socket may live for days
             viewer.serve(socket, channel)
     except TooManyViewers:
-        socket.close(*TOO_MANY)
+        TOO_MANY.say(socket)
     except NotFound:
-        socket.close(*GONE)
+        GONE.say(socket)
     finally:
         socket.sock.end()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from simple_websocket import ConnectionClosed
+from wsproto.utilities import LocalProtocolError
 
 from app.extensions import db
 from app.live.news import Place, Word
@@ -37,6 +39,11 @@ class Goodbye(NamedTuple):
 
     code: int
     reason: str
+
+    def say(self, socket: Server) -> None:
+        """Close a socket with it; a browser that has left at the same moment hears none."""
+        with suppress(ConnectionClosed, LocalProtocolError, OSError):
+            socket.close(*self)
 
 
 GOING_AWAY: Final = Goodbye(1001, "the console is restarting")
@@ -94,8 +101,8 @@ class Viewer:
         except msgspec.MsgspecError as error:
             log.warning("a live page sent what it should not: %s", error)
             self._goodbye = CONFUSED
-        if self._goodbye is not None and socket.connected:
-            socket.close(*self._goodbye)
+        if self._goodbye is not None:
+            self._goodbye.say(socket)
 
     def _write(self, socket: Server, news: News) -> None:
         """Write news without waiting, or leave them to the socket's thread."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
+from socket import socketpair
 from typing import TYPE_CHECKING
 
 import pytest
+from simple_websocket import Server
 from sqlalchemy import delete
 from websockets.exceptions import InvalidStatus
 
@@ -94,3 +96,27 @@ def test_a_viewer_that_does_not_keep_up_is_cut() -> None:
     for _ in range(viewers.WAITING + 1):
         slow.offer(news)
     assert slow._goodbye == viewers.TOO_SLOW
+
+
+def test_a_browser_that_leaves_at_the_same_moment_is_told_nothing() -> None:
+    ours, browsers = socketpair()
+    handshake = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/",
+        "HTTP_HOST": "localhost",
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_UPGRADE": "websocket",
+        "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==",
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+    }
+    with ours, browsers:
+        server = Server.accept({**handshake, "werkzeug.socket": ours})
+        assert browsers.recv(100).startswith(b"HTTP/1.1 101")
+        browsers.close()
+        server.thread.join()
+        viewers.GONE.say(server)
+        server.connected = True  # as it still is for a moment, until its thread has seen it
+        viewers.GONE.say(server)
+        server.connected = True  # and now it has been closed on our side, too
+        viewers.GONE.say(server)
+        assert server.sock.fileno() == -1
