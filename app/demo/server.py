@@ -64,6 +64,12 @@ class _Server(uvicorn.Server):
         """Leave the signals to whoever runs the fleet."""
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cut what is left, too: a connection that was accepted at this moment was not asked to close."""
+        await super().shutdown(sockets)
+        for each in list(self.server_state.connections):
+            each.transport.abort()
+
 
 def _config(fleet: Mapping[str, Container], certificate: Path | None) -> uvicorn.Config:
     return uvicorn.Config(
