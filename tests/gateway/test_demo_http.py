@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -17,10 +21,13 @@ from app.demo.fleet import FLEET
 from app.demo.scripts import STREAMED_CHUNKS
 from app.demo.server import serve
 from app.protocol.states import Protocol
+from tests.support.demo import serving
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from urllib.parse import SplitResult
 
     from tests.support.demo import DemoFleet, Talk
 
@@ -178,3 +185,26 @@ def test_it_is_served_over_tls(tmp_path: Path) -> None:
             return dict((await client.get(f"{url}/plain/health")).json())
 
     assert asyncio.run(health()) == {"status": "ok"}
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_no_connection_outlives_a_fleet_that_stops(_round: int) -> None:
+    """Not even one that is accepted at that moment; there is one in most of the rounds."""
+    dialled: list[socket.socket] = []
+    with serving([FLEET["plain"]]) as url:
+        caller = threading.Thread(target=dial, args=(urlsplit(url), dialled))
+        caller.start()
+        eventually(lambda: len(dialled), lambda count: count > 50)
+    caller.join()
+    for each in dialled:
+        with each, suppress(ConnectionResetError):  # what had not been accepted yet
+            each.settimeout(5)
+            assert each.recv(1) == b""
+
+
+def dial(url: SplitResult, dialled: list[socket.socket]) -> None:
+    """Connect again and again until nobody listens any more."""
+    with suppress(OSError):
+        while True:
+            dialled.append(socket.create_connection((url.hostname, url.port)))
+            time.sleep(0.0005)  # some hundreds while it stops, not all the files that a process may open
