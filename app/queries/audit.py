@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,15 +20,16 @@ from app.models import (
 from app.queries import distinct, paging, plain
 from app.queries.fixed import fixed
 from app.queries.narrowing import Narrowing, identity, within
-from app.queries.paging import Order
+from app.queries.paging import newest_first
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-    from app.queries.paging import Page, Where
+    from app.queries.paging import Order, Page, Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,7 @@ class AuditFilter(Narrowing):
     until: str = ""
 
 
-ORDERS: Final[Mapping[str, Order]] = {"time": Order(column=AuditEvent.id, kind=uuid.UUID, falls=True)}
-"""Ids are made in the order of time."""
+ORDERS: Final[Mapping[str, Order]] = {"time": newest_first(AuditEvent.id)}
 
 
 def page(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from app.protocol.blast import Blast
-from app.queries.stuck import PROMPT_METHOD
+from app.protocol.conversation import PROMPT
 
 if TYPE_CHECKING:
     import uuid
@@ -27,7 +27,7 @@ _BLAST: Final = text(f"""
     LEFT JOIN acp_connection k ON k.container_id = c.id AND k.status = 'connected'
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE direction = 'outbound') AS requests,
-               count(*) FILTER (WHERE direction = 'outbound' AND method = '{PROMPT_METHOD}') AS prompts,
+               count(*) FILTER (WHERE direction = 'outbound' AND method = '{PROMPT}') AS prompts,
                count(*) FILTER (WHERE direction = 'inbound') AS permissions
         FROM acp_open_request o
         WHERE connection_id = k.id AND NOT EXISTS (SELECT FROM acp_message a WHERE a.reply_to = o.id)

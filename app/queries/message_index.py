@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import FromClause, Row, Select
     from sqlalchemy.orm import Session
 
-    Within = Sequence[uuid.UUID] | None
+    from app.queries.message_reach import Within
 
 BEHIND: Final = """
     SELECT k.id AS connection_id, coalesce(c.last_id, '00000000-0000-0000-0000-000000000000') AS last_id,

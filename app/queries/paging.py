@@ -51,6 +51,11 @@ class Order:
     falls: bool = False
 
 
+def newest_first(id_: Column) -> Order:
+    """Sort by ids, which are made in the order of time."""
+    return Order(column=id_, kind=uuid.UUID, falls=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """What a URL says of a page: which order, whether it falls, and the cursor after or before it."""

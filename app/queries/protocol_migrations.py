@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,16 +14,17 @@ from app.models import Container, ProtocolMigration
 from app.protocol.states import Cause, Protocol
 from app.queries import paging
 from app.queries.narrowing import Narrowing, within
-from app.queries.paging import Order
+from app.queries.paging import newest_first
 
 if TYPE_CHECKING:
     import datetime as dt
+    import uuid
     from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-    from app.queries.paging import Page, Where
+    from app.queries.paging import Order, Page, Where
 
 
 def get(session: Session, migration_id: uuid.UUID) -> ProtocolMigration:
@@ -129,8 +129,7 @@ class MigrationFilter(Narrowing):
     until: str = ""
 
 
-ORDERS: Final[Mapping[str, Order]] = {"start": Order(column=ProtocolMigration.id, kind=uuid.UUID, falls=True)}
-"""Ids are made in the order of time."""
+ORDERS: Final[Mapping[str, Order]] = {"start": newest_first(ProtocolMigration.id)}
 
 _OUTCOMES: Final = {
     Outcome.OPEN: ProtocolMigration.completed_at.is_(None),

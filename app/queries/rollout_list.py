@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +12,7 @@ from app.protocol.rollout_states import RolloutState
 from app.protocol.states import Protocol
 from app.queries import paging
 from app.queries.narrowing import Narrowing
-from app.queries.paging import Order
+from app.queries.paging import newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-    from app.queries.paging import Page, Where
+    from app.queries.paging import Order, Page, Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +38,7 @@ class RolloutFilter(Narrowing):
     actor: str = ""
 
 
-ORDERS: Final[Mapping[str, Order]] = {"start": Order(column=Rollout.id, kind=uuid.UUID, falls=True)}
-"""Ids are made in the order of time."""
+ORDERS: Final[Mapping[str, Order]] = {"start": newest_first(Rollout.id)}
 
 
 def page(

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from app.models import AcpConnection, AcpConnectionTransition, AcpMessage, AcpOpenRequest, Container
 from app.models.base import first_id_at
+from app.protocol import conversation
 from app.protocol.states import ConnectionStatus, Direction
 from app.queries import open_requests
 
@@ -44,7 +45,6 @@ KINDS: Final = {
 }
 """Each kind of being stuck, in words; a prompt or permission is a request, too, but is counted as itself."""
 
-PROMPT_METHOD: Final = "session/prompt"
 PATIENCE_SECONDS: Final = 60
 """A request that waits for less is not stuck; a connection may need as long to come back."""
 WINDOW: Final = dt.timedelta(days=1)
@@ -153,7 +153,7 @@ def _requests(now: dt.datetime, late: dt.datetime) -> Select[Any]:
     """Select the requests, of agents and of callers, that nobody has answered."""
     kind = case(
         (AcpOpenRequest.direction == Direction.INBOUND, PERMISSION),
-        (AcpOpenRequest.method == PROMPT_METHOD, PROMPT),
+        (AcpOpenRequest.method == conversation.PROMPT, PROMPT),
         else_=REQUEST,
     )
     return (

@@ -15,7 +15,7 @@ from app.models import Role, User
 from app.models.access import user_role
 from app.queries import paging, plain
 from app.queries.narrowing import Narrowing
-from app.queries.paging import Order
+from app.queries.paging import Order, newest_first
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -80,7 +80,7 @@ class UserFilter(Narrowing):
 
 ORDERS: Final[Mapping[str, Order]] = {
     "email": Order(column=User.email, kind=str),
-    "since": Order(column=User.id, kind=uuid.UUID, falls=True),
+    "since": newest_first(User.id),
 }
 
 
