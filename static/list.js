@@ -12,7 +12,7 @@
   const stops = () => [...log.querySelectorAll("a.what, summary, .skipped a, .older")].filter((each) => each.offsetParent);
   const step = (from, by, still = false) => {
     const all = stops();
-    const at = all.findIndex((each) => from.contains(each) || each === from);
+    const at = from ? all.findIndex((each) => from.contains(each)) : -1;
     const next = all[at < 0 ? all.length - 1 : Math.min(all.length - 1, Math.max(0, at + by))];
     next?.focus({ preventScroll: still });
   };
@@ -26,7 +26,7 @@
       step(at, event.key === "ArrowDown" ? 1 : -1);
     } else if (at === document.body && stops().length) {
       event.preventDefault();
-      step(document.body, 0, true);
+      step(null, 0, true);
     }
   });
 

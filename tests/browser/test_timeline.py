@@ -286,6 +286,17 @@ def test_chunks_grow_into_one_row_and_the_focus_stays(page: Page, writer: Writer
     assert shown(page) == writer.written
 
 
+def test_the_arrows_begin_at_the_newest_row(page: Page, writer: Writer) -> None:
+    watch(page, "method:arrow")
+    writer.write(3, "arrow")
+    links = page.locator("#timeline-rows a.what")
+    expect(links).to_have_count(3)
+    page.keyboard.press("ArrowDown")
+    expect(links.last).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(links.nth(1)).to_be_focused()
+
+
 def test_a_message_is_opened_and_copied_by_keys(page: Page, writer: Writer) -> None:
     writer.write(2, "test/keys", '{"params": {"list": [{"name": "needle"}]}}')
     watch(page, "method:test/keys")
